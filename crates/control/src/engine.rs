@@ -1,0 +1,206 @@
+//! From a checked configuration to what the dataplane takes: sizes for [`EngineConfig`], the rest for a [`Generation`].
+//!
+//! The schema's types are a contract with operators and the dataplane's follow its own needs; this is the one place
+//! where they meet.
+
+use classify::{BuildError, Classifier, Limits, PipelineId, ToolId};
+use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, VlanMap};
+use dpdk::port::DeviceError;
+use dpdk::{Device, Eal, HugePages};
+use flow::Timeout;
+use wire::{ParseOptions, TenantId};
+
+use crate::config::schema::{self, IdleTimeouts};
+use crate::config::{self, Config, Direction, Inspector, Verdict};
+
+/// The hash secret of a replay whose configuration names none: the same input gives the same output.
+const REPLAY_HASH_SEED: u64 = 0;
+
+/// How an engine for this configuration is to be started. `random` is drawn afresh for every start; it becomes the hash
+/// secret of a live engine whose configuration names none.
+///
+/// # Errors
+///
+/// [`DeviceError`] when DPDK does not know a device by the name that the configuration gives it.
+pub fn engine_config(config: &Config, mode: Mode, random: u64) -> Result<EngineConfig, DeviceError> {
+    let dataplane = &config.dataplane;
+    let live = mode == Mode::Live;
+    let seed = if live { random } else { REPLAY_HASH_SEED };
+    let (mut ports, mut tools) = (Vec::new(), Vec::new());
+    if live {
+        for port in &config.ports {
+            ports.push(PortSpec { device: port.device.as_str().parse()?, tenancy: tenancy(port.tenancy) });
+        }
+    }
+    for tool in &config.tools {
+        tools.push(tool.device.as_str().parse::<Device>()?);
+    }
+    Ok(EngineConfig {
+        mode,
+        workers: dataplane.workers.get() as usize,
+        // Nobody adds a tenant to a replay.
+        tenants_max: if live { dataplane.tenants_max.get() as u16 } else { config.tenants.len() as u16 },
+        memory_mib: dataplane.memory_mib.get_ref().get() as u32,
+        huge_pages: match dataplane.hugepages {
+            config::HugePages::Auto => HugePages::Auto,
+            config::HugePages::On => HugePages::On,
+            config::HugePages::Off => HugePages::Off,
+        },
+        mempool_mbufs: dataplane.mempool_mbufs.get() as u32,
+        inbox_packets: dataplane.inbox_packets.get() as u32,
+        flows_max: dataplane.flows_max.get() as u32,
+        timeouts: timeouts(&config.timeouts),
+        hash_seed: dataplane.hash_seed.map_or(seed, config::Whole::get),
+        defrag: defrag(&config.defrag),
+        parse: ParseOptions {
+            vxlan_port: config.tunnels.vxlan_port.get() as u16,
+            geneve_port: config.tunnels.geneve_port.get() as u16,
+            tunnel_depth_max: config.tunnels.depth_max.get() as u8,
+        },
+        community_id_seed: config.events.community_id.then(|| config.events.community_id_seed.get() as u16),
+        ports,
+        tools,
+    })
+}
+
+/// Compiles the configuration as generation `number`.
+///
+/// # Errors
+///
+/// [`BuildError`] when the steering rules cannot be compiled.
+pub fn generation(config: &Config, number: u32, eal: &Eal) -> Result<Generation, BuildError> {
+    let defaults: Vec<classify::Verdict> =
+        config.tenants.iter().map(|tenant| verdict(tenant.default_verdict)).collect();
+    Ok(Generation {
+        number,
+        tenants: config.tenants.iter().map(tenant).collect(),
+        vlans: vlan_map(config),
+        pipelines: config.pipelines.iter().map(pipeline).collect(),
+        tools: config.tools.iter().map(|tool| tool.name.to_string()).collect(),
+        classifier: Classifier::build(eal, &steering(config), &defaults, &Limits::default())?,
+    })
+}
+
+/// The steering rules, in the order in which they decide.
+pub fn steering(config: &Config) -> Vec<classify::Rule> {
+    let rule = |(priority, rule): (u32, &config::Rule)| classify::Rule {
+        name: rule.name.to_string(),
+        priority,
+        tenant: rule.tenant.map(tenant_id),
+        vlan: rule.vlan.clone(),
+        protocol: rule.protocol,
+        source: rule.source,
+        destination: rule.destination,
+        source_ports: rule.source_ports.clone(),
+        destination_ports: rule.destination_ports.clone(),
+        direction: match rule.direction {
+            Direction::Initiator => classify::Direction::Initiator,
+            Direction::Either => classify::Direction::Either,
+        },
+        verdict: verdict(rule.verdict),
+    };
+    (0..).zip(&config.rules).map(rule).collect()
+}
+
+/// About how much of the EAL's memory packet buffers and rings take, in MiB. Steering rules come on top.
+pub fn memory_needed_mib(dataplane: &schema::Dataplane) -> u64 {
+    /// Buffer, headroom, `rte_mbuf`, the pool's own header, its place in the pool's ring.
+    const MBUF_BYTES: u64 = 2048 + 128 + 128 + 64 + 8 + size_of::<PacketMeta>() as u64;
+    /// DPDK's own structures and what fragmentation wastes.
+    const OVERHEAD_BYTES: u64 = 16 << 20;
+    /// `rte_ring` without its slots.
+    const RING_BYTES: u64 = 512;
+    let buffers = dataplane.mempool_mbufs.get() * MBUF_BYTES;
+    let ring = (dataplane.inbox_packets.get() + 1).next_power_of_two() * 8 + RING_BYTES;
+    // An inbox for each tenant, and one ring from the distributor.
+    let rings = dataplane.workers.get() * (dataplane.tenants_max.get() + 1) * ring;
+    (buffers + rings + OVERHEAD_BYTES).div_ceil(1 << 20)
+}
+
+/// Indices are those of the configuration, which has at most 4,094 tenants.
+fn tenant_id(index: usize) -> TenantId {
+    TenantId(index as u16)
+}
+
+fn tenancy(tenancy: config::Tenancy) -> dataplane::Tenancy {
+    match tenancy {
+        config::Tenancy::Trunk => dataplane::Tenancy::Trunk,
+        config::Tenancy::Access { tenant, vlan } => {
+            dataplane::Tenancy::Access { tenant: tenant_id(tenant), vid: vlan }
+        }
+    }
+}
+
+fn verdict(verdict: Verdict) -> classify::Verdict {
+    match verdict {
+        Verdict::Pipeline(index) => classify::Verdict::Pipeline(PipelineId(index as u16)),
+        Verdict::Shunt => classify::Verdict::Shunt,
+        Verdict::Drop => classify::Verdict::Drop,
+        Verdict::Tool(index) => classify::Verdict::Tool(ToolId(index as u16)),
+    }
+}
+
+fn tenant(tenant: &config::Tenant) -> dataplane::Tenant {
+    dataplane::Tenant {
+        name: tenant.name.as_str().into(),
+        weight: u32::from(tenant.weight),
+        flows_max: tenant.flows_max,
+        default_verdict: verdict(tenant.default_verdict),
+    }
+}
+
+fn vlan_map(config: &Config) -> VlanMap {
+    let mut vlans = VlanMap::default();
+    for (index, tenant) in config.tenants.iter().enumerate() {
+        for vlan in tenant.vlans.iter().flat_map(|range| range.iter()) {
+            vlans.assign(vlan, tenant_id(index));
+        }
+    }
+    if let Some(index) = config.tenants.iter().position(|tenant| tenant.any_vlan) {
+        vlans.assign_rest(tenant_id(index));
+    }
+    vlans
+}
+
+fn pipeline(pipeline: &config::Pipeline) -> dataplane::Pipeline {
+    let inspector = |inspector: &Inspector| match inspector {
+        Inspector::Checksum => dataplane::Inspector::Checksum,
+    };
+    dataplane::Pipeline {
+        name: pipeline.name.to_string(),
+        inspectors: pipeline.inspectors.iter().map(inspector).collect(),
+    }
+}
+
+fn timeouts(written: &schema::Timeouts) -> flow::Timeouts {
+    let seconds = |seconds: schema::Seconds| seconds.get() as u32;
+    // Only TCP closes.
+    let idle = |timeouts: &IdleTimeouts| Timeout {
+        new_s: seconds(timeouts.new_s),
+        established_s: seconds(timeouts.established_s),
+        closed_s: 0,
+    };
+    flow::Timeouts {
+        tcp: Timeout {
+            new_s: seconds(written.tcp.new_s),
+            established_s: seconds(written.tcp.established_s),
+            closed_s: seconds(written.tcp.closed_s),
+        },
+        udp: idle(&written.udp),
+        icmp: idle(&written.icmp),
+        other: idle(&written.other),
+    }
+}
+
+fn defrag(written: &schema::Defrag) -> flow::defrag::Config {
+    flow::defrag::Config {
+        timeout_ms: written.timeout_s.get() * 1000,
+        trackers_max: written.trackers_max.get() as u32,
+        trackers_per_tenant_max: written.trackers_per_tenant() as u32,
+        fragments_per_datagram_max: written.fragments_per_datagram_max.get() as u32,
+        bytes_max: written.bytes_max.get() as usize,
+        bytes_per_tenant_max: written.bytes_per_tenant() as usize,
+        ipv6_overlap_drops: written.ipv6_overlap_drops,
+        tiny_fragment_bytes: written.tiny_fragment_bytes.get() as u16,
+    }
+}

@@ -1,0 +1,139 @@
+//! From ended flows to events.
+
+use event::{Event, FlowEnd, FlowRecord, Label, Ports, TcpSummary, Volume};
+use flow::{EndReason, Flow, HashSeed};
+use sink::Producer;
+
+use crate::generation::Generation;
+use classify::Verdict;
+
+/// Makes a worker's flow records and hands them to the event thread.
+pub(crate) struct Records {
+    producer: Producer,
+    tenants: Vec<Label>,
+    pipelines: Vec<Label>,
+    tools: Vec<Label>,
+    timeouts: flow::Timeouts,
+    id_seed: HashSeed,
+    community_id_seed: Option<u16>,
+}
+
+impl Records {
+    /// `timeouts` are the flow table's: they say when a flow that timed out was over.
+    pub(crate) fn new(producer: Producer, timeouts: flow::Timeouts, community_id_seed: Option<u16>) -> Self {
+        // Not the table's secret, which must not show: identifiers are the same in every run on the same input.
+        let id_seed = HashSeed::new(0);
+        let (tenants, pipelines, tools) = (Vec::new(), Vec::new(), Vec::new());
+        Self { producer, tenants, pipelines, tools, timeouts, id_seed, community_id_seed }
+    }
+
+    /// Takes over a generation's names.
+    pub(crate) fn adopt(&mut self, generation: &Generation) {
+        // Names were checked to fit when the configuration was read; a longer one would show as empty.
+        let label = |name: &str| name.parse::<Label>().unwrap_or_default();
+        self.tenants = generation.tenants.iter().map(|tenant| label(&tenant.name)).collect();
+        self.pipelines = generation.pipelines.iter().map(|pipeline| label(&pipeline.name)).collect();
+        self.tools = generation.tools.iter().map(|tool| label(tool)).collect();
+    }
+
+    /// Records an ended flow. `at_us` is the time of the packet that ended it; a flow that timed out ended when its
+    /// time was over, whenever that was noticed.
+    pub(crate) fn flow_ended(&mut self, flow: &Flow, reason: EndReason, at_us: Option<u64>) {
+        let timestamp_us = match (reason, at_us) {
+            (EndReason::Timeout, _) | (_, None) => flow.last_us().saturating_add(self.timeouts.of(flow)),
+            (_, Some(at_us)) => at_us,
+        };
+        let record = self.record(flow, reason, timestamp_us);
+        self.producer.push(Event::Flow(record));
+    }
+
+    /// Hands over what is still held back.
+    pub(crate) fn flush(&mut self) {
+        self.producer.flush();
+    }
+
+    fn record(&self, flow: &Flow, reason: EndReason, timestamp_us: u64) -> FlowRecord {
+        let key = flow.key();
+        let tuple = key.tuple(flow.initiator());
+        let vlans = key.vlans();
+        let [packets, bytes] = [flow.packets(), flow.bytes()];
+        let name = |labels: &[Label], place: usize| labels.get(place).copied().unwrap_or_default();
+        FlowRecord {
+            timestamp_us,
+            flow_id: self.flow_id(flow),
+            vlans: [0, 1].map(|place| (vlans.count > place).then(|| vlans.vids[usize::from(place)])),
+            src_ip: tuple.src.to_ip(tuple.ip_version),
+            dest_ip: tuple.dst.to_ip(tuple.ip_version),
+            protocol: tuple.protocol,
+            ports: ports(flow, &tuple),
+            app_proto: None,
+            to_server: Volume { packets: packets[0], bytes: bytes[0] },
+            to_client: Volume { packets: packets[1], bytes: bytes[1] },
+            start_us: flow.first_us(),
+            end_us: flow.last_us(),
+            state: match flow.state() {
+                flow::FlowState::New => event::FlowState::New,
+                flow::FlowState::Established => event::FlowState::Established,
+                flow::FlowState::Closed => event::FlowState::Closed,
+            },
+            reason: match reason {
+                EndReason::Timeout => FlowEnd::Timeout,
+                EndReason::Shutdown => FlowEnd::Shutdown,
+                EndReason::TcpReuse => FlowEnd::TcpReuse,
+                EndReason::EvictedTenantCap | EndReason::EvictedTableFull => FlowEnd::Forced,
+            },
+            alerted: false,
+            community_id_seed: self.community_id_seed,
+            tcp: (tuple.protocol == 6).then(|| TcpSummary {
+                flags_to_server: flow.tcp_flags()[0],
+                flags_to_client: flow.tcp_flags()[1],
+                state: Some(tcp_state(flow.tcp_state())),
+            }),
+            tenant: name(&self.tenants, usize::from(key.tenant().0)),
+            verdict: match Verdict::from_u32(flow.verdict) {
+                Some(Verdict::Pipeline(id)) => event::Verdict::Pipeline(name(&self.pipelines, usize::from(id.0))),
+                Some(Verdict::Tool(id)) => event::Verdict::Tool(name(&self.tools, usize::from(id.0))),
+                Some(Verdict::Shunt) => event::Verdict::Shunt,
+                Some(Verdict::Drop) | None => event::Verdict::Drop,
+            },
+        }
+    }
+
+    /// The same in every run: from who talks to whom and since when. Below 2^53, which every JSON reader keeps exact.
+    fn flow_id(&self, flow: &Flow) -> u64 {
+        let mixed = flow.key().hash(&self.id_seed) ^ flow.first_us().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 11).max(1)
+    }
+}
+
+fn ports(flow: &Flow, tuple: &wire::NTuple) -> Ports {
+    match tuple.protocol {
+        6 | 17 | 132 => Ports::Pair { src: tuple.src_port, dest: tuple.dst_port },
+        1 | 58 => {
+            let [request, answer] = flow.icmp();
+            Ports::Icmp {
+                icmp_type: request[0],
+                icmp_code: request[1],
+                response: (flow.packets()[1] > 0).then_some((answer[0], answer[1])),
+            }
+        }
+        _ => Ports::None,
+    }
+}
+
+fn tcp_state(state: flow::tcp::TcpState) -> event::TcpState {
+    use flow::tcp::TcpState;
+    match state {
+        TcpState::None => event::TcpState::None,
+        TcpState::SynSent => event::TcpState::SynSent,
+        TcpState::SynRecv => event::TcpState::SynRecv,
+        TcpState::Established => event::TcpState::Established,
+        TcpState::FinWait1 => event::TcpState::FinWait1,
+        TcpState::FinWait2 => event::TcpState::FinWait2,
+        TcpState::TimeWait => event::TcpState::TimeWait,
+        TcpState::LastAck => event::TcpState::LastAck,
+        TcpState::CloseWait => event::TcpState::CloseWait,
+        TcpState::Closing => event::TcpState::Closing,
+        TcpState::Closed => event::TcpState::Closed,
+    }
+}

@@ -1,0 +1,102 @@
+//! Steps 5 and 6: whose turn it is, and running the pipeline over its packets.
+
+use arrayvec::ArrayVec;
+use dpdk::{Consumer, Eal, Mbuf, Producer, RingError, Tsc};
+use wire::{PacketBuf, TenantId};
+
+use super::Core;
+use crate::PacketMeta;
+use crate::generation::Generation;
+use crate::pipeline::Finding;
+use crate::reason::Reason;
+
+/// Packets that one tenant waits with for its turn at this worker.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    producer: Producer<PacketMeta>,
+    consumer: Consumer<PacketMeta>,
+}
+
+/// Packets taken from an inbox at a time; the budget is looked at between them.
+const BATCH: usize = 16;
+
+impl Inbox {
+    pub(super) fn new(eal: &Eal, capacity: u32) -> Result<Self, RingError> {
+        let (producer, consumer) = dpdk::ring(eal, capacity)?;
+        Ok(Self { producer, consumer })
+    }
+}
+
+impl Core {
+    /// Whether the tenant's inbox takes no more packets.
+    pub(super) fn inbox_is_full(&self, tenant: TenantId) -> bool {
+        self.inboxes
+            .get(usize::from(tenant.0))
+            .is_some_and(|inbox| inbox.producer.len() >= inbox.producer.capacity())
+    }
+
+    /// Puts a packet into its tenant's inbox; a full inbox is the tenant's own loss.
+    #[inline]
+    pub(super) fn enqueue(&mut self, tenant: u16, size: (u32, u32), mbuf: Mbuf<PacketMeta>) {
+        let row = usize::from(tenant);
+        let refused = match self.inboxes.get_mut(row) {
+            Some(inbox) => inbox.producer.enqueue(mbuf).err(),
+            None => Some(mbuf),
+        };
+        match refused {
+            None => self.scheduler.wake(row),
+            Some(mbuf) => self.refuse(tenant, Reason::InboxFull, size, mbuf),
+        }
+    }
+
+    /// Runs pipelines in the order of the scheduler until nobody has work or `budget_cycles` are spent. `true` if there
+    /// was any work.
+    #[inline]
+    pub(super) fn inspect(&mut self, generation: &Generation, budget_cycles: u64) -> bool {
+        if self.scheduler.is_idle() {
+            return false;
+        }
+        let start = Tsc::now();
+        let mut now = start;
+        while now.since(start) < budget_cycles
+            && let Some((tenant, turn_cycles)) = self.scheduler.next()
+        {
+            let begun = now;
+            let mut more = true;
+            while more && now.since(begun) < turn_cycles {
+                more = self.inspect_batch(generation, tenant);
+                now = Tsc::now();
+            }
+            let cycles = now.since(begun);
+            self.scheduler.charge(tenant, cycles, more);
+            self.counters.tenant(tenant).cycles.add(cycles);
+        }
+        true
+    }
+
+    /// Runs the pipelines over a few packets of one tenant; `false` when its inbox is empty.
+    fn inspect_batch(&mut self, generation: &Generation, tenant: usize) -> bool {
+        let Some(inbox) = self.inboxes.get_mut(tenant) else { return false };
+        let mut batch = ArrayVec::<Mbuf<PacketMeta>, BATCH>::new();
+        inbox.consumer.dequeue_burst(&mut batch);
+        let (mut packets, mut bytes) = (0, 0);
+        let counters = self.counters.tenant(tenant);
+        for mbuf in &batch {
+            let meta = mbuf.private();
+            let inspectors =
+                generation.pipelines.get(usize::from(meta.pipeline)).map_or(&[][..], |pipeline| &pipeline.inspectors);
+            let frame = mbuf.contiguous(&mut self.scratch);
+            for inspector in inspectors {
+                match inspector.inspect(frame, &meta.packet) {
+                    Finding::Nothing => {}
+                    Finding::ChecksumWrong => counters.checksum_wrong.add(1),
+                }
+            }
+            packets += u64::from(meta.frames);
+            bytes += u64::from(meta.frame_bytes);
+        }
+        counters.inspected.add(packets, bytes);
+        Mbuf::free_burst(&mut batch);
+        !inbox.consumer.is_empty()
+    }
+}

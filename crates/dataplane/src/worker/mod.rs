@@ -1,0 +1,302 @@
+//! One worker: a pinned lcore that owns everything it touches.
+//!
+//! Rooms: `receive` (steps 1-4: a burst from poll to dispatch), `fragments` (the cold path through reassembly),
+//! `inspect` (steps 5-6: whose turn it is, and running the pipeline).
+
+mod fragments;
+mod inspect;
+mod receive;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arrayvec::ArrayVec;
+use classify::{Decision, Query};
+use crossbeam_channel::{Receiver, TryRecvError};
+use dpdk::{BURST_MAX, Consumer, Eal, Mbuf, Mempool, RingError, Tsc, TxQueue};
+use flow::defrag::Defrag;
+use flow::{FlowTable, Prefetch};
+use wire::{ParseOptions, TenantId};
+
+use crate::PacketMeta;
+use crate::counters::WorkerCounters;
+use crate::generation::{Generation, Subscriber};
+use crate::ingress::{Burst, BurstTimes, Ingress, IngressClock, Tenancy};
+use crate::records::Records;
+use crate::scheduler::Scheduler;
+use inspect::Inbox;
+use receive::Slot;
+
+/// Lets the flow table use DPDK's prefetch.
+pub(crate) struct DpdkPrefetch;
+
+impl Prefetch for DpdkPrefetch {
+    #[inline(always)]
+    fn read<T>(value: &T) {
+        dpdk::prefetch::read(value);
+    }
+}
+
+/// Where a worker's frames come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Queues of its own; more may be handed over while it runs, until the sender goes away.
+    Ports(Receiver<Ingress>),
+    /// A distributor, which has set each packet's time and tenancy; over when its end of the ring is gone and the ring
+    /// empty.
+    Distributor {
+        /// The worker's end.
+        ring: Consumer<PacketMeta>,
+        /// Whether the distributor has ended.
+        ended: Arc<AtomicBool>,
+    },
+}
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub subscriber: Subscriber,
+    pub source: Source,
+    pub table: FlowTable<DpdkPrefetch>,
+    pub defrag: Defrag,
+    pub records: Records,
+    pub counters: Arc<WorkerCounters>,
+    /// One for each tool port, by `ToolId`.
+    pub tools: Vec<TxQueue>,
+    pub pool: Mempool<PacketMeta>,
+    pub parse: ParseOptions,
+    pub inbox_packets: u32,
+    pub clock: IngressClock,
+    /// Run every inbox to its end after each burst: nothing is lost, whatever it takes (replay).
+    pub lossless: bool,
+    pub stop: Arc<AtomicBool>,
+    /// Time of the input's last packet in microseconds, when it is known; else 0.
+    pub end_us: Arc<AtomicU64>,
+}
+
+/// A running worker.
+pub(crate) struct Worker {
+    subscriber: Subscriber,
+    source: Source,
+    core: Core,
+    clock: IngressClock,
+    lossless: bool,
+    stop: Arc<AtomicBool>,
+    end_us: Arc<AtomicU64>,
+}
+
+/// Everything that handling a burst writes to.
+pub(crate) struct Core {
+    table: FlowTable<DpdkPrefetch>,
+    defrag: Defrag,
+    records: Records,
+    counters: Arc<WorkerCounters>,
+    inboxes: Vec<Inbox>,
+    scheduler: Scheduler,
+    tools: Vec<TxQueue>,
+    pool: Mempool<PacketMeta>,
+    parse: ParseOptions,
+    slots: Box<[Slot]>,
+    pending: ArrayVec<receive::Pending, BURST_MAX>,
+    queries: Vec<Query>,
+    decisions: Box<[Decision]>,
+    done: Burst,
+    scratch: Vec<u8>,
+    fragments_held: u64,
+    latest_us: u64,
+}
+
+/// What one poll found, beside the burst.
+#[derive(Clone, Copy, Default)]
+struct Polled {
+    /// There will be no more frames.
+    ended: bool,
+    /// Whose frames they are; `None` if each packet says so itself.
+    tenancy: Option<Tenancy>,
+}
+
+/// Takes over queues that were handed in; `false` when there will be no more. Captures are taken one after the other.
+pub(crate) fn take_fed(feed: &Receiver<Ingress>, ingresses: &mut Vec<Ingress>) -> bool {
+    if ingresses.iter().any(|ingress| ingress.frames_left.is_some()) {
+        return true;
+    }
+    match feed.try_recv() {
+        Ok(ingress) => {
+            ingresses.push(ingress);
+            true
+        }
+        Err(TryRecvError::Empty) => true,
+        Err(TryRecvError::Disconnected) => false,
+    }
+}
+
+/// Cycles of inspection between two polls of the ports, when live: some 50 µs.
+const INSPECT_CYCLES: u64 = 150_000;
+
+impl Worker {
+    /// Puts a worker together.
+    pub(crate) fn new(eal: &Eal, parts: Parts) -> Result<Self, RingError> {
+        let tenants = parts.counters.tenants();
+        let inboxes = (0..tenants).map(|_| Inbox::new(eal, parts.inbox_packets)).collect::<Result<_, _>>()?;
+        let mut worker = Self {
+            core: Core {
+                table: parts.table,
+                defrag: parts.defrag,
+                records: parts.records,
+                counters: parts.counters,
+                inboxes,
+                scheduler: Scheduler::new(tenants),
+                tools: parts.tools,
+                pool: parts.pool,
+                parse: parts.parse,
+                slots: vec![Slot::default(); BURST_MAX].into(),
+                pending: ArrayVec::new(),
+                queries: Vec::with_capacity(BURST_MAX),
+                decisions: vec![Decision::default(); BURST_MAX].into(),
+                done: Burst::new(),
+                scratch: Vec::new(),
+                fragments_held: 0,
+                latest_us: 0,
+            },
+            subscriber: parts.subscriber,
+            source: parts.source,
+            clock: parts.clock,
+            lossless: parts.lossless,
+            stop: parts.stop,
+            end_us: parts.end_us,
+        };
+        worker.core.adopt(worker.subscriber.running());
+        Ok(worker)
+    }
+
+    /// Polls until the input has ended or `stop` is set, then drains everything. Returns when all is counted.
+    pub(crate) fn run(mut self) {
+        let mut ingresses: Vec<Ingress> = Vec::new();
+        let mut next = 0;
+        let mut burst = Burst::new();
+        let mut times = BurstTimes::new();
+        let mut before = Tsc::now();
+        loop {
+            if self.subscriber.is_stale() {
+                // What waits in the inboxes was steered by the old generation, and is inspected by it.
+                self.core.inspect(self.subscriber.running(), u64::MAX);
+                self.subscriber.advance();
+                self.core.adopt(self.subscriber.running());
+            }
+            let polled = self.poll(&mut ingresses, &mut next, &mut burst, &mut times);
+            let received = !burst.is_empty();
+            if received {
+                self.core.receive(self.subscriber.running(), &mut burst, &times, polled.tenancy);
+            } else {
+                let tick = ingresses.first().map(|ingress| self.clock.tick(ingress.stamp));
+                self.core.pass_time(tick.unwrap_or(0));
+            }
+            let after_receive = Tsc::now();
+            let budget = if self.lossless { u64::MAX } else { INSPECT_CYCLES };
+            let worked = self.core.inspect(self.subscriber.running(), budget);
+            let now = Tsc::now();
+            let cycles = &self.core.counters.cycles;
+            if received { &cycles.receive } else { &cycles.idle }.add(after_receive.since(before));
+            if worked {
+                cycles.inspect.add(now.since(after_receive));
+            }
+            before = now;
+            if polled.ended || self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        drop(ingresses);
+        self.drain();
+    }
+
+    /// Takes one burst from the next queue in turn.
+    fn poll(
+        &mut self,
+        ingresses: &mut Vec<Ingress>,
+        next: &mut usize,
+        burst: &mut Burst,
+        times: &mut BurstTimes,
+    ) -> Polled {
+        match &mut self.source {
+            Source::Ports(feed) => {
+                let fed = take_fed(feed, ingresses);
+                if ingresses.is_empty() {
+                    return Polled { ended: !fed, tenancy: None };
+                }
+                *next = (*next + 1) % ingresses.len();
+                let ingress = &mut ingresses[*next];
+                // A port whose one tenant has a full inbox is left alone: its frames wait, and are then lost, in the
+                // NIC's queue and not in everybody's time.
+                if let Tenancy::Access { tenant, .. } = ingress.tenancy
+                    && self.core.inbox_is_full(tenant)
+                {
+                    return Polled::default();
+                }
+                let tenancy = Some(ingress.tenancy);
+                ingress.rx_burst(&mut self.clock, burst, times);
+                if ingress.is_over() {
+                    ingresses.remove(*next);
+                }
+                Polled { ended: false, tenancy }
+            }
+            Source::Distributor { ring, ended } => {
+                // Looked at before the ring: what the distributor put in before it ended is then seen.
+                let over = ended.load(Ordering::Acquire);
+                ring.dequeue_burst(burst);
+                times.clear();
+                times.extend(burst.iter().map(|mbuf| mbuf.private().time));
+                Polled { ended: over && burst.is_empty(), tenancy: None }
+            }
+        }
+    }
+
+    /// Ends every flow and datagram, and hands over the last records.
+    fn drain(mut self) {
+        self.core.inspect(self.subscriber.running(), u64::MAX);
+        let known = self.end_us.load(Ordering::Acquire);
+        let end_us = if known == 0 { self.core.latest_us } else { known };
+        self.core.finish(end_us);
+    }
+}
+
+impl Core {
+    /// Takes over what a generation says about tenants.
+    fn adopt(&mut self, generation: &Generation) {
+        for (row, tenant) in generation.tenants.iter().enumerate() {
+            self.scheduler.set_weight(row, tenant.weight);
+            self.table.set_flows_max(TenantId(row as u16), tenant.flows_max);
+        }
+        self.records.adopt(generation);
+        self.counters.generation.store(u64::from(generation.number), Ordering::Release);
+    }
+
+    /// Moves time on when no packet came.
+    fn pass_time(&mut self, now_us: u64) {
+        self.latest_us = self.latest_us.max(now_us);
+        self.expire();
+    }
+
+    /// Ends what is over by the latest packet time.
+    #[inline]
+    fn expire(&mut self) {
+        let records = &mut self.records;
+        self.table.advance(self.latest_us, &mut |flow, reason| records.flow_ended(flow, reason, None));
+        if self.fragments_held > 0 {
+            self.expire_fragments();
+        }
+        self.counters.flows_active.store(u64::from(self.table.len()), Ordering::Relaxed);
+    }
+
+    fn finish(&mut self, end_us: u64) {
+        self.drain_fragments();
+        let records = &mut self.records;
+        self.table.drain(&mut |flow, reason| records.flow_ended(flow, reason, Some(end_us)));
+        self.counters.flows_active.store(0, Ordering::Release);
+        self.records.flush();
+    }
+
+    /// Gives the buffers of packets that are done with back to their pool.
+    #[inline]
+    fn free_done(&mut self) {
+        Mbuf::free_burst(&mut self.done);
+    }
+}

@@ -1,0 +1,109 @@
+//! The command line as people write it. Scripts rely on it: names, defaults and exit codes are a contract.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused or failed; standard error says why and what to do
+  2  the command line cannot be understood
+
+Environment:
+  NO_COLOR  plain text, without colours";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  forebay replay trace.pcap
+      one tenant, `default`, which owns every VLAN; events in forebay-out/eve.json
+  forebay replay monday.pcap tuesday.pcap --config forebay.toml --out week
+      tenants, pipelines and steering from a configuration
+  forebay replay trace.pcap --loops 100 --json
+      the summary as one JSON object on standard output
+
+Events:
+  While it runs, DIR/eve.json.part grows (follow it with `tail -f`). It becomes DIR/eve.json when the replay is
+  complete, in place of an older one. A replay that fails leaves neither; one that is interrupted leaves the part.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  forebay config check /etc/forebay/forebay.toml
+  forebay config check forebay.toml --json | jq .config.dataplane
+      what would run, with every default filled in";
+
+/// Multi-tenant network inspection on DPDK.
+#[derive(Debug, Parser)]
+#[command(name = "forebay", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Inspect captures offline, through the same dataplane as live traffic.
+    Replay(Replay),
+    /// Look at a configuration file.
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  forebay completion bash > /etc/bash_completion.d/forebay")]
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages.
+    #[command(hide = true)]
+    Man {
+        /// Where to; made if it is not there.
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+/// Works as an ordinary user and without huge pages. Captures are pcap or pcapng files of Ethernet frames; several are
+/// replayed one after the other. Packets are taken at the times the captures give them, so the same input with the same
+/// configuration gives the same output.
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(crate) struct Replay {
+    /// Captures, replayed in this order.
+    #[arg(value_name = "PCAP", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Configuration; without it one tenant, `default`, owns every VLAN.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Signatures in Suricata's rule language.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Where to write eve.json; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "forebay-out", value_hint = ValueHint::DirPath)]
+    pub(crate) out: PathBuf,
+    /// Replay the captures this often, each time as later traffic.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) loops: u32,
+    /// Worker lcores, in place of the configuration's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) workers: Option<u16>,
+    /// Replay a damaged capture up to where the damage begins.
+    #[arg(long)]
+    pub(crate) accept_truncated: bool,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say what is wrong with a configuration file: every mistake that can be found in one run.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The configuration file.
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Print one JSON object: problems with their places, or the configuration with every default filled in.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,4 @@
+#![forbid(unsafe_code)]
+mod capture_info;
+mod ui;
+fn main() {}

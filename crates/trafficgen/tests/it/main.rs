@@ -1,0 +1,14 @@
+//! What trafficgen promises, checked from outside: with `etherparse`, with an independent reader of captures, and with
+//! Suricata where it is installed.
+
+// Clippy knows test functions, but not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod capture;
+mod cli;
+mod common;
+mod mix;
+mod replay;
+mod rewrite;
+mod suricata;
+mod trace;

@@ -1,0 +1,45 @@
+//! The buffer trait that parsing owns and a driver implements.
+
+/// One received frame, in one or more segments.
+///
+/// Headers are parsed in place in [`head`](PacketBuf::head). Only a frame that does not fit its first segment is
+/// copied, and only when somebody asks for all of it.
+pub trait PacketBuf {
+    /// The bytes of the first segment; the whole frame when [`is_contiguous`](PacketBuf::is_contiguous).
+    fn head(&self) -> &[u8];
+
+    /// Frame length in bytes over all segments, without the FCS.
+    fn frame_len(&self) -> usize;
+
+    /// Appends every byte of the frame to `to`.
+    fn copy_to(&self, to: &mut Vec<u8>);
+
+    /// Whether [`head`](PacketBuf::head) is the whole frame.
+    fn is_contiguous(&self) -> bool {
+        self.head().len() == self.frame_len()
+    }
+
+    /// The whole frame as one slice: in place when contiguous, else copied into `scratch` (which is cleared first).
+    fn contiguous<'a>(&'a self, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.is_contiguous() {
+            return self.head();
+        }
+        scratch.clear();
+        self.copy_to(scratch);
+        scratch
+    }
+}
+
+impl PacketBuf for [u8] {
+    fn head(&self) -> &[u8] {
+        self
+    }
+
+    fn frame_len(&self) -> usize {
+        self.len()
+    }
+
+    fn copy_to(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(self);
+    }
+}
