@@ -104,7 +104,7 @@ impl Classifier {
 /// The compiled rules for one kind of flow; `None` if no rule is about that kind.
 #[derive(Debug)]
 struct Table<F, const N: usize, const K: usize> {
-    context: Option<AclContext<N, K, Built>>,
+    contexts: Vec<AclContext<N, K, Built>>,
     family: PhantomData<fn() -> F>,
 }
 
@@ -112,26 +112,32 @@ impl<F: Family<N, K>, const N: usize, const K: usize> Table<F, N, K> {
     /// Compiles `ordered`, the rules in the order in which they decide.
     fn build(eal: &Eal, ordered: &[(RuleIndex, &Rule)], limits: &Limits) -> Result<Self, BuildError> {
         let compile_error = |source| BuildError::Compile { rules: ordered.len(), source };
-        let count: usize = ordered.iter().map(|(_, rule)| entries::<F, N, K>(rule).len()).sum();
-        if count == 0 {
-            return Ok(Self { context: None, family: PhantomData });
-        }
-        let mut context = AclContext::new(eal, F::LAYOUT, count as u32).map_err(compile_error)?;
+        let mut groups: Vec<Vec<AclRule<N>>> = vec![Vec::new(); 64];
+        let mask: usize = std::env::var("ACL_GROUP").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
         for (result, (_, rule)) in (1_u32..).zip(ordered) {
-            for fields in entries::<F, N, K>(rule) {
-                // The library's highest number wins; here the first rule does.
+            for (g, fields) in entries::<F, N, K>(rule) {
                 let priority = AclRule::<N>::PRIORITY_MAX - result;
-                context.add(&AclRule { priority, result, fields }).map_err(compile_error)?;
+                groups[g & mask].push(AclRule { priority, result, fields });
             }
         }
-        let size = match std::env::var("ACL_SIZE").ok().and_then(|s| s.parse().ok()) { Some(0) => None, Some(n) => Some(n << 20), None => Some(limits.table_mib_max << 20) };
-        match context.build(size) {
-            Ok(context) => Ok(Self { context: Some(context), family: PhantomData }),
-            Err((AclError::TooLarge { .. }, _)) => {
-                Err(BuildError::TooLarge { rules: ordered.len(), limit_mib: limits.table_mib_max })
-            }
-            Err((source, _)) => Err(compile_error(source)),
+        let mut contexts = Vec::new();
+        for (g, rules) in groups.iter().enumerate() {
+            if rules.is_empty() { continue; }
+            let t = std::time::Instant::now();
+            let mut context = AclContext::new(eal, F::LAYOUT, rules.len() as u32).map_err(compile_error)?;
+            for r in rules { context.add(r).map_err(compile_error)?; }
+            let size = match std::env::var("ACL_SIZE").ok().and_then(|s| s.parse().ok()) { Some(0) => None, Some(n) => Some(n << 20), None => Some(limits.table_mib_max << 20) };
+            let built = match context.build(size) {
+                Ok(context) => context,
+                Err((AclError::TooLarge { .. }, _)) => {
+                    return Err(BuildError::TooLarge { rules: ordered.len(), limit_mib: limits.table_mib_max });
+                }
+                Err((source, _)) => return Err(compile_error(source)),
+            };
+            if t.elapsed().as_millis() > 100 || std::env::var("V").is_ok() { eprintln!("   group {g:06b} {} rules {:?}", rules.len(), t.elapsed()); }
+            contexts.push(built);
         }
+        Ok(Self { contexts, family: PhantomData })
     }
 
     /// Decides those of `queries` (at most `BATCH`) that `is_mine` says are of this kind.
@@ -155,8 +161,12 @@ impl<F: Family<N, K>, const N: usize, const K: usize> Table<F, N, K> {
             return;
         }
         let mut results = [0; BATCH];
-        if let Some(context) = &self.context {
-            context.classify(&keys, &mut results);
+        let mut more = [0; BATCH];
+        for context in &self.contexts {
+            context.classify(&keys, &mut more);
+            for (best, other) in results.iter_mut().zip(more).take(mine.len()) {
+                if other != 0 && (*best == 0 || other < *best) { *best = other; }
+            }
         }
         for ((query, decision), result) in mine.into_iter().zip(results) {
             *decision = classifier.decision(result, query.tenant);

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use arrayvec::ArrayVec;
-use dpdk::{AclField, AclKey, AclLayout, AclRule, AclValue};
+use dpdk::{AclField, AclKey, AclLayout, AclValue};
 use ipnet::IpNet;
 
 use crate::rule::{Direction, PORT_PROTOCOLS, Query, Rule};
@@ -33,10 +33,10 @@ pub(crate) struct End {
     ports: AclValue,
 }
 
-pub(crate) const V4_FIELDS: usize = 7;
-pub(crate) const V4_KEY: usize = 20;
-pub(crate) const V6_FIELDS: usize = 13;
-pub(crate) const V6_KEY: usize = 44;
+pub(crate) const V4_FIELDS: usize = 9;
+pub(crate) const V4_KEY: usize = 24;
+pub(crate) const V6_FIELDS: usize = 15;
+pub(crate) const V6_KEY: usize = 48;
 
 /// Flows of IPv4.
 #[derive(Debug)]
@@ -50,14 +50,15 @@ pub(crate) struct NonIp;
 
 const PROTOCOL: AclField = AclField::Bits(1);
 const TENANT: AclField = AclField::Bits(2);
+const PAD: AclField = AclField::Bits(2);
 const VLAN: AclField = AclField::Range(2);
 const ADDRESS: AclField = AclField::Prefix(4);
 const PORT: AclField = AclField::Range(2);
 
 const LAYOUT_V4: AclLayout<V4_FIELDS, V4_KEY> =
-    checked(AclLayout::new([PROTOCOL, TENANT, VLAN, ADDRESS, ADDRESS, PORT, PORT]));
+    checked(AclLayout::new([PROTOCOL, TENANT, PAD, ADDRESS, ADDRESS, PORT, PORT, VLAN, PAD]));
 const LAYOUT_V6: AclLayout<V6_FIELDS, V6_KEY> = checked(AclLayout::new([
-    PROTOCOL, TENANT, VLAN, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, PORT, PORT,
+    PROTOCOL, TENANT, PAD, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, PORT, PORT, VLAN, PAD,
 ]));
 
 /// Fails the compilation if a layout above is not one.
@@ -82,7 +83,7 @@ impl Family<V4_FIELDS, V4_KEY> for V4 {
         let [e, f, g, h] = tuple.dst.v4_octets();
         let [s0, s1] = tuple.src_port.to_be_bytes();
         let [d0, d1] = tuple.dst_port.to_be_bytes();
-        AclKey([tuple.protocol, 0, 0, 0, t0, t1, v0, v1, a, b, c, d, e, f, g, h, s0, s1, d0, d1])
+        AclKey([tuple.protocol, 0, 0, 0, t0, t1, 0, 0, a, b, c, d, e, f, g, h, s0, s1, d0, d1, v0, v1, 0, 0])
     }
 
     fn takes(rule: &Rule) -> bool {
@@ -93,11 +94,13 @@ impl Family<V4_FIELDS, V4_KEY> for V4 {
         [
             protocol,
             tenant,
-            vlan,
+            exactly(None, 0),
             source.v4(),
             destination.v4(),
             source.ports,
             destination.ports,
+            vlan,
+            exactly(None, 0),
         ]
     }
 }
@@ -128,7 +131,7 @@ impl Family<V6_FIELDS, V6_KEY> for V6 {
         let mut key = [0; V6_KEY];
         key[0] = tuple.protocol;
         key[4..6].copy_from_slice(&query.tenant.0.to_be_bytes());
-        key[6..8].copy_from_slice(&vlan(query).to_be_bytes());
+        key[44..46].copy_from_slice(&vlan(query).to_be_bytes());
         key[8..24].copy_from_slice(&tuple.src.0);
         key[24..40].copy_from_slice(&tuple.dst.0);
         key[40..42].copy_from_slice(&tuple.src_port.to_be_bytes());
@@ -143,7 +146,7 @@ impl Family<V6_FIELDS, V6_KEY> for V6 {
     fn fields([protocol, tenant, vlan]: [AclValue; 3], [source, destination]: &[End; 2]) -> [AclValue; V6_FIELDS] {
         let [s0, s1, s2, s3] = source.v6();
         let [d0, d1, d2, d3] = destination.v6();
-        [protocol, tenant, vlan, s0, s1, s2, s3, d0, d1, d2, d3, source.ports, destination.ports]
+        [protocol, tenant, exactly(None, 0), s0, s1, s2, s3, d0, d1, d2, d3, source.ports, destination.ports, vlan, exactly(None, 0)]
     }
 }
 
@@ -187,7 +190,7 @@ fn range(range: Option<&RangeInclusive<u16>>) -> AclValue {
 /// The matcher's entries for one rule.
 pub(crate) fn entries<F: Family<N, K>, const N: usize, const K: usize>(
     rule: &Rule,
-) -> ArrayVec<[AclValue; N], { 2 * PORT_PROTOCOLS.len() }> {
+) -> ArrayVec<(usize, [AclValue; N]), { 2 * PORT_PROTOCOLS.len() }> {
     let mut entries = ArrayVec::new();
     if !F::takes(rule) {
         return entries;
@@ -200,9 +203,10 @@ pub(crate) fn entries<F: Family<N, K>, const N: usize, const K: usize>(
     let vlan = range(rule.vlan.as_ref());
     let each = |protocol: Option<u8>, entries: &mut ArrayVec<_, 6>| {
         let tags = [exactly(protocol.map(u16::from), 0xff), tenant, vlan];
-        entries.push(F::fields(tags, &ends));
+        let g = |ends: &[End; 2]| usize::from(ends[0].prefix.is_some()) | usize::from(ends[1].prefix.is_some()) << 1 | usize::from(rule.tenant.is_some()) << 2 | usize::from(rule.vlan.is_some()) << 3 | usize::from(protocol.is_some()) << 4;
+        entries.push((g(&ends), F::fields(tags, &ends)));
         let [source, destination] = ends;
-        let turned = F::fields(tags, &[destination, source]);
+        let turned = (g(&[destination, source]), F::fields(tags, &[destination, source]));
         if rule.direction == Direction::Either && entries.last() != Some(&turned) {
             entries.push(turned);
         }

@@ -168,8 +168,6 @@ fn the_page_has_every_default() {
 #[test]
 fn the_example_loads() {
     let example = PAGE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let config = config::parse(example)
-        .map(|checked| checked.config)
-        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    let config = config::parse(example).unwrap_or_else(|problems| panic!("{problems:?}")).config;
     assert_eq!((config.tenants.len(), config.ports.len(), config.rules.len()), (3, 2, 2));
 }

@@ -22,7 +22,7 @@ use crate::generation::{Generation, Publisher, Subscriber};
 use crate::ingress::{Ingress, IngressClock, Stamp, Tenancy};
 use crate::records::Records;
 use crate::snapshot::Snapshot;
-use crate::worker::{Parts, Source, Worker};
+use crate::worker::{Lane, LaneParts, Parts, Source, Worker};
 
 /// Whether packets come from captures or from the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -260,9 +260,7 @@ impl Engine {
                 feeds.push(sender);
                 Source::Ports(receiver)
             };
-            let parts = Parts {
-                subscriber,
-                source,
+            let lane = LaneParts {
                 table: FlowTable::new(&TableConfig {
                     flows_max: config.flows_max,
                     tenants: config.tenants_max,
@@ -276,12 +274,16 @@ impl Engine {
                 pool: self.pool.clone(),
                 parse: config.parse,
                 inbox_packets: config.inbox_packets,
+            };
+            workers.push(Worker::new(Parts {
+                subscriber,
+                source,
+                lane: Lane::new(&self.eal, lane)?,
                 clock: IngressClock::new(hertz),
                 lossless,
                 stop: Arc::clone(&self.stop),
                 end_us: Arc::clone(&self.end_us),
-            };
-            workers.push(Worker::new(&self.eal, parts)?);
+            }));
         }
         for worker in workers {
             let lcore = lcores.next().ok_or(EngineError::LcoresMissing(1))?;

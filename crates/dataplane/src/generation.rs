@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use classify::{Classifier, Verdict};
+use classify::{Classifier, PipelineId, Verdict};
 use crossbeam_channel::{Receiver, Sender};
 use wire::{TenantId, Vlans};
 
@@ -82,6 +82,14 @@ pub struct Generation {
     pub tools: Vec<String>,
     /// The steering rules.
     pub classifier: Classifier,
+}
+
+impl Generation {
+    /// Whether the pipeline has inspectors: if not, its packets are counted and need go no further.
+    #[inline]
+    pub fn inspects(&self, pipeline: PipelineId) -> bool {
+        self.pipelines.get(usize::from(pipeline.0)).is_some_and(|pipeline| !pipeline.inspectors.is_empty())
+    }
 }
 
 /// Hands generations to workers.

@@ -9,10 +9,10 @@ use crate::generation::Generation;
 use crate::time::{PacketTime, WallClock};
 
 /// A burst as workers handle it.
-pub(crate) type Burst = dpdk::Burst<PacketMeta>;
+pub type Burst = dpdk::Burst<PacketMeta>;
 
 /// The times of a burst's packets, in order.
-pub(crate) type BurstTimes = ArrayVec<PacketTime, BURST_MAX>;
+pub type BurstTimes = ArrayVec<PacketTime, BURST_MAX>;
 
 /// How a port's frames find their tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

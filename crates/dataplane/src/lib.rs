@@ -31,11 +31,13 @@ mod worker;
 pub use counters::{Counter, Totals, Traffic, WorkerCounters};
 pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, PortSpec};
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
-pub use ingress::{Ingress, Stamp, Tenancy};
+pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
 pub use snapshot::{Snapshot, TenantSnapshot};
+pub use records::Records;
 pub use time::PacketTime;
+pub use worker::{DpdkPrefetch, Lane, LaneParts};
 
 /// What travels with a packet from where it is received to where it is inspected, in its mbuf's private area.
 #[derive(Clone, Copy, Debug, Default)]

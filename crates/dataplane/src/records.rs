@@ -8,7 +8,7 @@ use crate::generation::Generation;
 use classify::Verdict;
 
 /// Makes a worker's flow records and hands them to the event thread.
-pub(crate) struct Records {
+pub struct Records {
     producer: Producer,
     tenants: Vec<Label>,
     pipelines: Vec<Label>,
@@ -20,7 +20,7 @@ pub(crate) struct Records {
 
 impl Records {
     /// `timeouts` are the flow table's: they say when a flow that timed out was over.
-    pub(crate) fn new(producer: Producer, timeouts: flow::Timeouts, community_id_seed: Option<u16>) -> Self {
+    pub fn new(producer: Producer, timeouts: flow::Timeouts, community_id_seed: Option<u16>) -> Self {
         // Not the table's secret, which must not show: identifiers are the same in every run on the same input.
         let id_seed = HashSeed::new(0);
         let (tenants, pipelines, tools) = (Vec::new(), Vec::new(), Vec::new());

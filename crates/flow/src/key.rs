@@ -31,7 +31,7 @@ impl Orientation {
 /// The endpoint with the smaller (address, port) is the first one, so both directions of a conversation give equal
 /// keys. VLAN tags and tenant are part of the identity: equal addresses in two VLANs are two flows. An IP fragment has
 /// no ports in its n-tuple and is keyed without them until its datagram is reassembled.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowKey {
     first: [u8; 16],

@@ -266,7 +266,7 @@ impl<P: Prefetch> FlowTable<P> {
         self.order.remove(entry);
         self.order.push_back(class_list(tenant, FlowState::New), entry);
         let timeout = self.timeouts.get(key.protocol(), FlowState::New);
-        self.wheel.insert(entry, seen.now_us.saturating_add(timeout));
+        self.wheel.insert(entry, seen.now_us, seen.now_us.saturating_add(timeout));
         if let Some(tenant) = self.tenants.get_mut(row) {
             tenant.flows += 1;
         }
@@ -295,7 +295,8 @@ impl<P: Prefetch> FlowTable<P> {
         self.order.remove(entry);
         self.order.push_back(class_list(key.tenant(), state), entry);
         self.wheel.remove(entry);
-        self.wheel.insert(entry, seen_us.saturating_add(self.timeouts.get(key.protocol(), state)));
+        let timeout = self.timeouts.get(key.protocol(), state);
+        self.wheel.insert(entry, seen_us, seen_us.saturating_add(timeout));
     }
 
     /// The flow, if the identifier is still valid.
@@ -366,7 +367,7 @@ impl<P: Prefetch> FlowTable<P> {
             let timeout = self.timeouts.get(flow.key.protocol(), flow.state());
             let deadline_us = flow.seen_us.saturating_add(timeout);
             // The entry is out of the wheel; ending a flow expects it there, so it goes back in either way.
-            self.wheel.insert(entry, deadline_us);
+            self.wheel.insert(entry, now_us, deadline_us);
             if now_us > deadline_us {
                 self.end(FlowId(entry), EndReason::Timeout, ended);
             }

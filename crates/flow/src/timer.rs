@@ -34,8 +34,12 @@ impl Wheel {
         Ok(Self { lists, now: 0, occupied: [0; LEVELS as usize], len: 0 })
     }
 
-    /// Puts an entry in. A deadline in the past fires at the next call.
-    pub(crate) fn insert(&mut self, entry: u32, deadline_us: u64) {
+    /// Puts an entry in at `now_us`. A deadline in the past fires at the next call.
+    pub(crate) fn insert(&mut self, entry: u32, now_us: u64, deadline_us: u64) {
+        if self.len == 0 {
+            // Nothing waits, so time may pass at once: the first packet's time is decades from the wheel's zero.
+            self.now = self.now.max(now_us >> TICK_BITS);
+        }
         self.len += 1;
         let latest = self.now.saturating_add(SPAN_TICKS);
         let tick = tick_after(deadline_us).clamp(self.now.saturating_add(1), latest);
@@ -124,7 +128,7 @@ mod tests {
             if deadlines[entry as usize] < now_us {
                 fired.push(entry);
             } else {
-                wheel.insert(entry, deadlines[entry as usize]);
+                wheel.insert(entry, now_us, deadlines[entry as usize]);
             }
         }
         fired.sort_unstable();
@@ -143,7 +147,7 @@ mod tests {
             let mut wheel = Wheel::new(deadlines.len() as u32).unwrap();
             wheel.fire(start, &mut 10);
             for (entry, deadline) in deadlines.iter().enumerate() {
-                wheel.insert(entry as u32, *deadline);
+                wheel.insert(entry as u32, start, *deadline);
             }
             let mut now = start;
             let mut left: Vec<u32> = (0..deadlines.len() as u32).collect();
@@ -164,20 +168,30 @@ mod tests {
     #[test]
     fn a_jump_over_years_takes_few_steps() {
         let mut wheel = Wheel::new(1).unwrap();
-        wheel.insert(0, 60_000_000);
+        wheel.insert(0, 0, 60_000_000);
         let mut work = 100;
         assert_eq!(wheel.fire(1 << 60, &mut work), Some(0));
         assert_eq!(wheel.fire(1 << 60, &mut work), None);
         assert!(work > 90);
-        wheel.insert(0, 1 << 60);
+        wheel.insert(0, 1 << 60, 1 << 60);
         assert_eq!(wheel.fire((1 << 60) + 2 * TICK_US, &mut work), Some(0));
+    }
+
+    #[test]
+    fn the_first_entry_of_a_wheel_does_not_creep_through_the_decades() {
+        let mut wheel = Wheel::new(1).unwrap();
+        let now_us = 1_700_000_000_000_000;
+        wheel.insert(0, now_us, now_us + 60_000_000);
+        let mut work = 100;
+        assert_eq!(wheel.fire(now_us, &mut work), None);
+        assert_eq!(work, 100, "a step was taken");
     }
 
     #[test]
     fn work_is_bounded_and_goes_on_at_the_next_call() {
         let mut wheel = Wheel::new(100).unwrap();
         for entry in 0..100 {
-            wheel.insert(entry, 1_000_000);
+            wheel.insert(entry, 0, 1_000_000);
         }
         let mut total = 0;
         for _ in 0..20 {

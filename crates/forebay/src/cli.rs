@@ -23,8 +23,9 @@ Examples:
       the summary as one JSON object on standard output
 
 Events:
-  While it runs, DIR/eve.json.part grows (follow it with `tail -f`). It becomes DIR/eve.json when the replay is
-  complete, in place of an older one. A replay that fails leaves neither; one that is interrupted leaves the part.";
+  While it runs, DIR/eve.json.part grows (follow it with `tail -f`). When the replay is
+  complete it becomes DIR/eve.json, in place of an older one. A replay that fails leaves
+  neither; one that is interrupted leaves the part.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -34,7 +35,7 @@ Examples:
 
 /// Multi-tenant network inspection on DPDK.
 #[derive(Debug, Parser)]
-#[command(name = "forebay", version, about, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "forebay", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -43,6 +44,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Inspect captures offline, through the same dataplane as live traffic.
+    ///
+    /// Works as an ordinary user and without huge pages. Captures are pcap or pcapng files of Ethernet frames; several
+    /// are replayed one after the other. Packets are taken at the times that the captures give them, so the same input
+    /// with the same configuration gives the same output.
     Replay(Replay),
     /// Look at a configuration file.
     #[command(subcommand)]
@@ -62,9 +67,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Works as an ordinary user and without huge pages. Captures are pcap or pcapng files of Ethernet frames; several are
-/// replayed one after the other. Packets are taken at the times the captures give them, so the same input with the same
-/// configuration gives the same output.
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_EXAMPLES)]
 pub(crate) struct Replay {
@@ -80,7 +82,7 @@ pub(crate) struct Replay {
     /// Where to write eve.json; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "forebay-out", value_hint = ValueHint::DirPath)]
     pub(crate) out: PathBuf,
-    /// Replay the captures this often, each time as later traffic.
+    /// Replay the captures this often, each time as later traffic with flows of its own.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) loops: u32,
     /// Worker lcores, in place of the configuration's.

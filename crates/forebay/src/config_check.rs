@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use control::config::{self, Config, Document, LoadError, Problem};
+use control::config::{self, Checked, Config, Document, LoadError, Problem};
 use serde::Serialize;
 
 use crate::failure::{Failure, print};
@@ -14,6 +14,7 @@ struct Answer<'a> {
     file: String,
     ok: bool,
     problems: &'a [Problem],
+    warnings: &'a [Problem],
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<&'a Document>,
 }
@@ -23,17 +24,31 @@ pub(crate) fn run(file: &Path, json: bool) -> Result<(), Failure> {
     let loaded = config::load(file);
     if json {
         match &loaded {
-            Ok((_, document)) => answer(file, &[], Some(document))?,
+            Ok(checked) => answer(file, &[], Some(checked))?,
             Err(LoadError::Refused { problems, .. }) => answer(file, problems, None)?,
             Err(_) => {}
         }
     }
-    let (config, _) = loaded?;
-    if json { Ok(()) } else { print(&sentence(file, &config)) }
+    let checked = loaded?;
+    warn(file, &checked.warnings);
+    if json { Ok(()) } else { print(&sentence(file, &checked.config)) }
 }
 
-fn answer(file: &Path, problems: &[Problem], config: Option<&Document>) -> Result<(), Failure> {
-    let answer = Answer { file: file.display().to_string(), ok: config.is_some(), problems, config };
+/// Tells of what is allowed and probably not meant.
+pub(crate) fn warn(file: &Path, warnings: &[Problem]) {
+    for warning in warnings {
+        crate::failure::warn(&format!("{}:{warning}", file.display()));
+    }
+}
+
+fn answer(file: &Path, problems: &[Problem], checked: Option<&Checked>) -> Result<(), Failure> {
+    let answer = Answer {
+        file: file.display().to_string(),
+        ok: checked.is_some(),
+        problems,
+        warnings: checked.map_or(&[], |checked| &checked.warnings),
+        config: checked.map(|checked| &checked.document),
+    };
     print(&(serde_json::to_string(&answer)? + "\n"))
 }
 

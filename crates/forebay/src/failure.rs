@@ -7,6 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
+const ODD: Style = AnsiColor::Yellow.on_default().bold();
+
 /// A command that did not do what it was asked. Its lines say what is wrong and what to do, one problem a line.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
@@ -32,6 +34,12 @@ impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::new(error.to_string())
     }
+}
+
+/// Prints one line to standard error about something that is done all the same.
+pub(crate) fn warn(line: &str) {
+    // Nobody is left to hear of a standard error that is closed.
+    let _ = writeln!(anstream::stderr().lock(), "{ODD}forebay: warning:{ODD:#} {line}");
 }
 
 /// Prints to standard output; a closed pipe is no reason to fail, anything else is.

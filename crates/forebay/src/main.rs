@@ -1,4 +1,41 @@
+//! `forebay`, the command line: what an operator types, and what scripts rely on.
+//!
+//! In: arguments (`cli`), captures, configurations. Out: files that were asked for, an answer on standard output, and on
+//! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `ui`.
+
 #![forbid(unsafe_code)]
+
 mod capture_info;
+mod cli;
+mod config_check;
+mod failure;
+mod man;
+mod replay;
 mod ui;
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command, Config};
+use failure::{Failure, print};
+
+fn main() -> ExitCode {
+    // clap answers mistakes of usage itself, with exit code 2.
+    let outcome = match Cli::parse().command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Config(Config::Check { file, json }) => config_check::run(&file, json),
+        Command::Completion { shell } => completion(shell),
+        Command::Man { dir } => man::run(&dir),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn completion(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}

@@ -43,3 +43,43 @@ impl PacketBuf for [u8] {
         to.extend_from_slice(self);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Segments(Vec<Vec<u8>>);
+
+    impl PacketBuf for Segments {
+        fn head(&self) -> &[u8] {
+            self.0.first().map_or(&[], Vec::as_slice)
+        }
+
+        fn frame_len(&self) -> usize {
+            self.0.iter().map(Vec::len).sum()
+        }
+
+        fn copy_to(&self, to: &mut Vec<u8>) {
+            self.0.iter().for_each(|segment| to.extend_from_slice(segment));
+        }
+    }
+
+    #[test]
+    fn one_segment_is_read_in_place() {
+        let frame = Segments(vec![vec![1, 2, 3]]);
+        let mut scratch = vec![9];
+        assert!(frame.is_contiguous());
+        assert_eq!(frame.contiguous(&mut scratch).as_ptr(), frame.head().as_ptr());
+        assert_eq!(scratch, [9], "nothing is copied");
+        assert_eq!([1, 2][..].contiguous(&mut scratch), [1, 2]);
+    }
+
+    #[test]
+    fn several_segments_are_joined_in_scratch() {
+        let frame = Segments(vec![vec![1, 2], vec![], vec![3]]);
+        let mut scratch = vec![9; 100];
+        assert!(!frame.is_contiguous());
+        assert_eq!(frame.contiguous(&mut scratch), [1, 2, 3]);
+        assert_eq!(scratch, [1, 2, 3], "what was in it is gone");
+    }
+}

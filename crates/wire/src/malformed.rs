@@ -7,7 +7,7 @@ macro_rules! reasons {
         ///
         /// Every reason is a counter: [`Malformed::index`] is its place in an array of [`Malformed::COUNT`], and
         /// [`Malformed::as_str`] its name in statistics. The conditions are those for which Suricata marks a
-        /// packet invalid in its decoder; oddities that it only notes (odd IP options, duplicate extension
+        /// packet invalid in its decoder; oddities that it only notes (unknown IP options, duplicate extension
         /// headers, wrong checksums) do not stop a packet here either.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, thiserror::Error)]
         #[error("{}", self.as_str())]
@@ -76,6 +76,8 @@ reasons! {
     Ipv4VersionInvalid = "ipv4_version_invalid",
     /// The IPv4 header length is below 20 bytes.
     Ipv4HeaderLengthInvalid = "ipv4_header_length_invalid",
+    /// An IPv4 option whose length is below 2 or runs past the end of the header.
+    Ipv4OptionsInvalid = "ipv4_options_invalid",
     /// The IPv4 total length is below the header length.
     Ipv4TotalLengthInvalid = "ipv4_total_length_invalid",
     /// The IPv4 total length says more bytes than there are.
@@ -88,7 +90,7 @@ reasons! {
     Ipv6PacketTruncated = "ipv6_packet_truncated",
     /// An IPv6 extension header runs past the end of the packet.
     Ipv6ExtensionTruncated = "ipv6_extension_truncated",
-    /// More than 64 IPv6 extension headers.
+    /// More than 200 IPv6 extension headers.
     Ipv6ExtensionsTooMany = "ipv6_extensions_too_many",
     /// An IPv6 fragment other than the last whose length is not a multiple of 8 (RFC 8200 4.5).
     Ipv6FragmentLengthInvalid = "ipv6_fragment_length_invalid",

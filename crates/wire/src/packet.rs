@@ -1,6 +1,6 @@
 //! The parsed packet: offsets, n-tuple and the few header fields that the hot path needs.
 //!
-//! The functions that fill it are in [`crate::parse`]; here are the types and what can be asked of them.
+//! The functions that fill it are in the `parse` module; here are the types and what can be asked of them.
 
 use crate::tuple::NTuple;
 

@@ -28,6 +28,7 @@ fn cases() -> Vec<(Malformed, Vec<u8>)> {
     let in_v6 = |next, payload: &[u8]| ethernet(0x86dd, &ipv6(next, payload));
     let gre = |bytes: &[u8]| in_v4(47, bytes);
     let v4_edited = |edits: &[(usize, u8)]| ethernet(0x0800, &edited(v4.clone(), edits));
+    let v4_options = |options: &[u8]| ethernet(0x0800, &frames::ipv4_with(17, 0, options, &datagram));
     let pseudowires = (0..8).fold(ethernet(0x0800, &v4), |frame, _| {
         let inside = [&[0; 4][..], &frame].concat();
         ethernet(0x8847, &frames::mpls(&[3], &inside))
@@ -63,6 +64,9 @@ fn cases() -> Vec<(Malformed, Vec<u8>)> {
         (M::Ipv4VersionInvalid, v4_edited(&[(0, 0x65)])),
         (M::Ipv4VersionInvalid, gre(&frames::gre(0, 0x0800, &v6))),
         (M::Ipv4HeaderLengthInvalid, v4_edited(&[(0, 0x44)])),
+        (M::Ipv4OptionsInvalid, v4_options(&[0x83, 1, 4, 0])),
+        (M::Ipv4OptionsInvalid, v4_options(&[0x83, 5, 4, 0])),
+        (M::Ipv4OptionsInvalid, v4_options(&[1, 1, 1, 0x83])),
         (M::Ipv4TotalLengthInvalid, v4_edited(&[(3, 19)])),
         (M::Ipv4TotalLengthInvalid, v4_edited(&[(0, 0x46), (3, 23)])),
         (M::Ipv4PacketTruncated, v4_edited(&[(3, 36)])),
@@ -155,6 +159,12 @@ fn limits_are_where_they_are_said_to_be() {
     assert_eq!(reason(&ethernet(0x8847, &frames::mpls(&[3; 16], &v4))), None);
     assert_eq!(reason(&(0..4).fold(v4.clone(), |inside, _| ipv4(4, &inside)).into_frame()), None);
     assert_eq!(reason(&ethernet(0x0800, &ipv4(17, &udp(1, 2, b"")))), None);
+    for options in [&[0x94, 4, 0, 0][..], &[1, 0x83, 3, 4], &[0, 0xff, 0xff, 0xff], &[1; 40], &[0x07, 40, 4]]
+    {
+        let mut whole = options.to_vec();
+        whole.resize(options.len().next_multiple_of(if options.len() == 3 { 40 } else { 4 }), 9);
+        assert_eq!(reason(&ethernet(0x0800, &frames::ipv4_with(17, 0, &whole, &udp(1, 2, b"")))), None);
+    }
     let options = ParseOptions { tunnel_depth_max: 0, ..ParseOptions::default() };
     let frame = ipv4(4, &v4).into_frame();
     let outer = Packet::parse_ethernet(&frame, &options).unwrap();

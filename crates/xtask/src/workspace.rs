@@ -76,7 +76,7 @@ fn read_crate(package: &Package, root: &Path) -> Crate {
         needed: if dependency.kind == DependencyKind::Development { Needed::ToTest } else { Needed::ToBuild },
         third_party: dependency.path.is_none(),
     });
-    let roots = package.targets.iter().filter(|target| !target.is_test() && !target.is_bench());
+    let roots = package.targets.iter().filter(|target| target.is_lib() || target.is_bin());
     Crate {
         name: package.name.to_string(),
         folder: relative(package.manifest_path.parent().map_or(Path::new(""), AsRef::as_ref), root),

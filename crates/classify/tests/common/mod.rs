@@ -187,5 +187,6 @@ fn address_in(rng: &mut impl Rng, prefix: Option<IpNet>, v4: bool) -> Addr {
 }
 
 fn number_in(rng: &mut impl Rng, range: Option<&RangeInclusive<u16>>) -> u16 {
-    range.map_or_else(|| rng.random(), |range| rng.random_range(range.clone()))
+    let (first, last) = range.map_or((0, u16::MAX), |range| (*range.start(), *range.end()));
+    rng.random_range(first..=last)
 }

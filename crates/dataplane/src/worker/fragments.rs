@@ -7,18 +7,17 @@ use flow::FlowKey;
 use flow::defrag::{Lost, Outcome};
 use wire::{L3, Packet, PacketBuf, TenantId};
 
-use super::Core;
+use super::Path;
 use super::receive::Slot;
 use crate::PacketMeta;
 use crate::counters::WorkerCounters;
 use crate::generation::Generation;
 use crate::reason::Reason;
 
-impl Core {
+impl Path {
     /// Puts a fragment into its datagram, and sends a datagram that is now complete on its way.
     #[cold]
-    pub(super) fn fragment(&mut self, generation: &Generation, place: usize, mbuf: &Mbuf<PacketMeta>) {
-        let slot = self.slots[place];
+    pub(super) fn fragment(&mut self, generation: &Generation, slot: &Slot, mbuf: &Mbuf<PacketMeta>) {
         let tenant = TenantId(slot.tenant);
         let decode = &self.counters.decode;
         if slot.packet.l3 == L3::Ipv4 { &decode.fragments_ipv4 } else { &decode.fragments_ipv6 }.add(1);
@@ -41,37 +40,31 @@ impl Core {
         let (frames, frame_bytes) = (datagram.frames.packets as u32, datagram.frames.bytes);
         let whole = ethernet_frame(frame, datagram.bytes);
         self.publish_held();
-        self.datagram(generation, place, &whole, (frames, frame_bytes));
+        self.datagram(generation, slot, &whole, (frames, frame_bytes));
     }
 
     /// A reassembled datagram, as a frame of its own that stands for `frames` frames of `frame_bytes` in all.
-    fn datagram(&mut self, generation: &Generation, place: usize, whole: &[u8], (frames, frame_bytes): (u32, u64)) {
-        let held = self.slots[place];
-        let decode = &self.counters.decode;
+    fn datagram(&mut self, generation: &Generation, held: &Slot, whole: &[u8], (frames, frame_bytes): (u32, u64)) {
         let parsed = Packet::parse_ethernet(whole, &self.parse).and_then(|p| p.innermost(whole, &self.parse));
         let packet = match parsed {
             Ok(packet) => packet,
             Err(reason) => return self.lose(held.tenant, Reason::Malformed(reason), u64::from(frames), frame_bytes),
         };
+        let decode = &self.counters.decode;
         if packet.l3 == L3::Ipv4 { &decode.reassembled_ipv4 } else { &decode.reassembled_ipv6 }.add(1);
         decode.count_stack(&packet);
         let packet = Packet { vlans: held.packet.vlans, inner_vlans: held.packet.inner_vlans, ..packet };
-        let key = FlowKey::new(&packet.tuple, &packet.vlans, TenantId(held.tenant));
-        let hash = self.table.hash(&key.0);
-        let slot = Slot { packet, key: Some(key), hash, guess: None, ..held };
-        let verdict = self.observe(generation, &slot, (frames, frame_bytes)).map(|flow| {
-            self.verdict_of(generation, flow, place)
-        });
-        match verdict {
+        let (key, orientation) = FlowKey::new(&packet.tuple, &packet.vlans, TenantId(held.tenant));
+        let slot = Slot { packet, key, orientation, hash: self.table.hash(&key), guess: None, ..*held };
+        let fate = self.observe(generation, &slot, (frames, frame_bytes)).map(|flow| self.fate_of(generation, flow));
+        self.classify_pending(generation);
+        match fate.and_then(|fate| self.verdict(fate)) {
             Err(reason) => self.lose(held.tenant, reason, u64::from(frames), frame_bytes),
-            Ok(None) => self.lose(held.tenant, Reason::FlowTableFull, u64::from(frames), frame_bytes),
-            Ok(Some(verdict)) => match self.pool.copy_of(&[whole]) {
+            Ok(verdict) => match self.pool.copy_of(&[whole]) {
                 None => self.lose(held.tenant, Reason::NoMbuf, u64::from(frames), frame_bytes),
                 Some(mbuf) => self.dispatch(generation, verdict, &slot, (frames, frame_bytes as u32), mbuf),
             },
         }
-        // The burst's own pass frees the fragment, which is now counted.
-        self.slots[place] = held;
     }
 
     /// Gives up datagrams that are overdue.

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use dpdk::{Consumer, Eal, Mbuf, Producer, RingError, Tsc};
 use wire::{PacketBuf, TenantId};
 
-use super::Core;
+use super::Path;
 use crate::PacketMeta;
 use crate::generation::Generation;
 use crate::pipeline::Finding;
@@ -27,7 +27,7 @@ impl Inbox {
     }
 }
 
-impl Core {
+impl Path {
     /// Whether the tenant's inbox takes no more packets.
     pub(super) fn inbox_is_full(&self, tenant: TenantId) -> bool {
         self.inboxes

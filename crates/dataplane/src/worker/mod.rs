@@ -28,7 +28,8 @@ use inspect::Inbox;
 use receive::Slot;
 
 /// Lets the flow table use DPDK's prefetch.
-pub(crate) struct DpdkPrefetch;
+#[derive(Debug)]
+pub struct DpdkPrefetch;
 
 impl Prefetch for DpdkPrefetch {
     #[inline(always)]
@@ -56,15 +57,7 @@ pub(crate) enum Source {
 pub(crate) struct Parts {
     pub subscriber: Subscriber,
     pub source: Source,
-    pub table: FlowTable<DpdkPrefetch>,
-    pub defrag: Defrag,
-    pub records: Records,
-    pub counters: Arc<WorkerCounters>,
-    /// One for each tool port, by `ToolId`.
-    pub tools: Vec<TxQueue>,
-    pub pool: Mempool<PacketMeta>,
-    pub parse: ParseOptions,
-    pub inbox_packets: u32,
+    pub lane: Lane,
     pub clock: IngressClock,
     /// Run every inbox to its end after each burst: nothing is lost, whatever it takes (replay).
     pub lossless: bool,
@@ -74,18 +67,38 @@ pub(crate) struct Parts {
 }
 
 /// A running worker.
-pub(crate) struct Worker {
-    subscriber: Subscriber,
-    source: Source,
-    core: Core,
-    clock: IngressClock,
-    lossless: bool,
-    stop: Arc<AtomicBool>,
-    end_us: Arc<AtomicU64>,
+pub(crate) struct Worker(Parts);
+
+/// What a lane is made of.
+pub struct LaneParts {
+    /// The flow table.
+    pub table: FlowTable<DpdkPrefetch>,
+    /// IP reassembly.
+    pub defrag: Defrag,
+    /// Where flow records go.
+    pub records: Records,
+    /// What is counted.
+    pub counters: Arc<WorkerCounters>,
+    /// One transmit queue for each tool port, by `ToolId`.
+    pub tools: Vec<TxQueue>,
+    /// Where reassembled datagrams get their buffers.
+    pub pool: Mempool<PacketMeta>,
+    /// How frames are parsed.
+    pub parse: ParseOptions,
+    /// Packets that one tenant may wait with.
+    pub inbox_packets: u32,
 }
 
-/// Everything that handling a burst writes to.
-pub(crate) struct Core {
+/// The path of a worker's packets, without its thread and ports: everything that handling a burst writes to. The
+/// benches drive one directly.
+pub struct Lane {
+    /// The burst's packets. Apart from the rest, so that a packet can be worked on in place.
+    slots: Box<[Slot]>,
+    path: Path,
+}
+
+/// Everything of a lane but the burst.
+pub(crate) struct Path {
     table: FlowTable<DpdkPrefetch>,
     defrag: Defrag,
     records: Records,
@@ -95,8 +108,9 @@ pub(crate) struct Core {
     tools: Vec<TxQueue>,
     pool: Mempool<PacketMeta>,
     parse: ParseOptions,
-    slots: Box<[Slot]>,
     pending: ArrayVec<receive::Pending, BURST_MAX>,
+    /// How many of the pending are classified.
+    classified: usize,
     queries: Vec<Query>,
     decisions: Box<[Decision]>,
     done: Burst,
@@ -134,38 +148,9 @@ const INSPECT_CYCLES: u64 = 150_000;
 
 impl Worker {
     /// Puts a worker together.
-    pub(crate) fn new(eal: &Eal, parts: Parts) -> Result<Self, RingError> {
-        let tenants = parts.counters.tenants();
-        let inboxes = (0..tenants).map(|_| Inbox::new(eal, parts.inbox_packets)).collect::<Result<_, _>>()?;
-        let mut worker = Self {
-            core: Core {
-                table: parts.table,
-                defrag: parts.defrag,
-                records: parts.records,
-                counters: parts.counters,
-                inboxes,
-                scheduler: Scheduler::new(tenants),
-                tools: parts.tools,
-                pool: parts.pool,
-                parse: parts.parse,
-                slots: vec![Slot::default(); BURST_MAX].into(),
-                pending: ArrayVec::new(),
-                queries: Vec::with_capacity(BURST_MAX),
-                decisions: vec![Decision::default(); BURST_MAX].into(),
-                done: Burst::new(),
-                scratch: Vec::new(),
-                fragments_held: 0,
-                latest_us: 0,
-            },
-            subscriber: parts.subscriber,
-            source: parts.source,
-            clock: parts.clock,
-            lossless: parts.lossless,
-            stop: parts.stop,
-            end_us: parts.end_us,
-        };
-        worker.core.adopt(worker.subscriber.running());
-        Ok(worker)
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        parts.lane.adopt(parts.subscriber.running());
+        Self(parts)
     }
 
     /// Polls until the input has ended or `stop` is set, then drains everything. Returns when all is counted.
@@ -176,31 +161,31 @@ impl Worker {
         let mut times = BurstTimes::new();
         let mut before = Tsc::now();
         loop {
-            if self.subscriber.is_stale() {
+            if self.0.subscriber.is_stale() {
                 // What waits in the inboxes was steered by the old generation, and is inspected by it.
-                self.core.inspect(self.subscriber.running(), u64::MAX);
-                self.subscriber.advance();
-                self.core.adopt(self.subscriber.running());
+                self.0.lane.inspect(self.0.subscriber.running(), u64::MAX);
+                self.0.subscriber.advance();
+                self.0.lane.adopt(self.0.subscriber.running());
             }
             let polled = self.poll(&mut ingresses, &mut next, &mut burst, &mut times);
             let received = !burst.is_empty();
             if received {
-                self.core.receive(self.subscriber.running(), &mut burst, &times, polled.tenancy);
+                self.0.lane.receive(self.0.subscriber.running(), &mut burst, &times, polled.tenancy);
             } else {
-                let tick = ingresses.first().map(|ingress| self.clock.tick(ingress.stamp));
-                self.core.pass_time(tick.unwrap_or(0));
+                let tick = ingresses.first().map(|ingress| self.0.clock.tick(ingress.stamp));
+                self.0.lane.path.pass_time(tick.unwrap_or(0));
             }
             let after_receive = Tsc::now();
-            let budget = if self.lossless { u64::MAX } else { INSPECT_CYCLES };
-            let worked = self.core.inspect(self.subscriber.running(), budget);
+            let budget = if self.0.lossless { u64::MAX } else { INSPECT_CYCLES };
+            let worked = self.0.lane.inspect(self.0.subscriber.running(), budget);
             let now = Tsc::now();
-            let cycles = &self.core.counters.cycles;
+            let cycles = &self.0.lane.path.counters.cycles;
             if received { &cycles.receive } else { &cycles.idle }.add(after_receive.since(before));
             if worked {
                 cycles.inspect.add(now.since(after_receive));
             }
             before = now;
-            if polled.ended || self.stop.load(Ordering::Relaxed) {
+            if polled.ended || self.0.stop.load(Ordering::Relaxed) {
                 break;
             }
         }
@@ -216,7 +201,7 @@ impl Worker {
         burst: &mut Burst,
         times: &mut BurstTimes,
     ) -> Polled {
-        match &mut self.source {
+        match &mut self.0.source {
             Source::Ports(feed) => {
                 let fed = take_fed(feed, ingresses);
                 if ingresses.is_empty() {
@@ -227,12 +212,12 @@ impl Worker {
                 // A port whose one tenant has a full inbox is left alone: its frames wait, and are then lost, in the
                 // NIC's queue and not in everybody's time.
                 if let Tenancy::Access { tenant, .. } = ingress.tenancy
-                    && self.core.inbox_is_full(tenant)
+                    && self.0.lane.path.inbox_is_full(tenant)
                 {
                     return Polled::default();
                 }
                 let tenancy = Some(ingress.tenancy);
-                ingress.rx_burst(&mut self.clock, burst, times);
+                ingress.rx_burst(&mut self.0.clock, burst, times);
                 if ingress.is_over() {
                     ingresses.remove(*next);
                 }
@@ -251,14 +236,63 @@ impl Worker {
 
     /// Ends every flow and datagram, and hands over the last records.
     fn drain(mut self) {
-        self.core.inspect(self.subscriber.running(), u64::MAX);
-        let known = self.end_us.load(Ordering::Acquire);
-        let end_us = if known == 0 { self.core.latest_us } else { known };
-        self.core.finish(end_us);
+        self.0.lane.inspect(self.0.subscriber.running(), u64::MAX);
+        let known = self.0.end_us.load(Ordering::Acquire);
+        let end_us = if known == 0 { self.0.lane.path.latest_us } else { known };
+        self.0.lane.finish(end_us);
     }
 }
 
-impl Core {
+impl Lane {
+    /// Puts a lane together, with an inbox for every tenant that `counters` has a row for.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError`] when there is no memory for the inboxes.
+    pub fn new(eal: &Eal, parts: LaneParts) -> Result<Self, RingError> {
+        let tenants = parts.counters.tenants();
+        let inboxes = (0..tenants).map(|_| Inbox::new(eal, parts.inbox_packets)).collect::<Result<_, _>>()?;
+        let path = Path {
+            table: parts.table,
+            defrag: parts.defrag,
+            records: parts.records,
+            counters: parts.counters,
+            inboxes,
+            scheduler: Scheduler::new(tenants),
+            tools: parts.tools,
+            pool: parts.pool,
+            parse: parts.parse,
+            pending: ArrayVec::new(),
+            classified: 0,
+            queries: Vec::with_capacity(BURST_MAX),
+            decisions: vec![Decision::default(); BURST_MAX].into(),
+            done: Burst::new(),
+            scratch: Vec::new(),
+            fragments_held: 0,
+            latest_us: 0,
+        };
+        Ok(Self { slots: vec![Slot::default(); BURST_MAX].into(), path })
+    }
+
+    /// Takes over what a generation says about tenants.
+    pub fn adopt(&mut self, generation: &Generation) {
+        self.path.adopt(generation);
+    }
+
+    /// Runs pipelines in the order of the scheduler until nobody has work or `budget_cycles` are spent. `true` if there
+    /// was any work.
+    #[inline]
+    pub fn inspect(&mut self, generation: &Generation, budget_cycles: u64) -> bool {
+        self.path.inspect(generation, budget_cycles)
+    }
+
+    /// Ends every flow and datagram and hands over the last records, of the time `end_us`.
+    pub fn finish(&mut self, end_us: u64) {
+        self.path.finish(end_us);
+    }
+}
+
+impl Path {
     /// Takes over what a generation says about tenants.
     fn adopt(&mut self, generation: &Generation) {
         for (row, tenant) in generation.tenants.iter().enumerate() {

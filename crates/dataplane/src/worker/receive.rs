@@ -6,11 +6,11 @@
 
 use arrayvec::ArrayVec;
 use classify::{Query, Verdict};
-use dpdk::{BURST_MAX, Mbuf};
+use dpdk::Mbuf;
 use flow::{EndReason, FlowId, FlowKey, InsertError, Observation, Orientation};
-use wire::{Encapsulation, L3, L4, NTuple, Packet, TenantId, Vlans};
+use wire::{Encapsulation, L3, L4, Malformed, NTuple, Packet, ParseOptions, TenantId, Vlans};
 
-use super::Core;
+use super::{Lane, Path};
 use crate::PacketMeta;
 use crate::counters::{Counter, DecodeCounters};
 use crate::generation::Generation;
@@ -22,7 +22,9 @@ use crate::time::PacketTime;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Slot {
     pub(super) packet: Packet,
-    pub(super) key: Option<(FlowKey, Orientation)>,
+    /// The flow's key and which way the packet goes; set for [`Fate::Flow`].
+    pub(super) key: FlowKey,
+    pub(super) orientation: Orientation,
     pub(super) hash: u64,
     pub(super) guess: Option<FlowId>,
     pub(super) time: PacketTime,
@@ -44,15 +46,18 @@ pub(super) enum Fate {
     Uninspected(Reason),
     /// Its flow's verdict.
     Verdict(Verdict),
+    /// Its flow's verdict will be in this place of the pending ones.
+    Pending(u8),
 }
 
 /// A packet that waits for its flow to be classified.
 #[derive(Clone, Copy)]
 pub(crate) struct Pending {
-    slot: u8,
     flow: FlowId,
     /// The first of its flow: it asks for the flow.
     asks: bool,
+    /// Set when the flow is classified.
+    verdict: Option<Verdict>,
 }
 
 /// No tenant: the last row of the counters.
@@ -60,51 +65,69 @@ const NO_TENANT: u16 = u16::MAX;
 /// In place of a generation's number: the flow's classification is under way.
 const CLASSIFYING: u32 = u32::MAX;
 
-/// Frames and bytes of consecutive packets that are counted in the same place.
-struct Run {
-    tenant: u16,
+/// Packets and bytes of consecutive packets that are counted in the same place.
+struct Run<K> {
+    place: K,
     packets: u64,
     bytes: u64,
 }
 
-impl Core {
+impl<K: Copy + PartialEq> Run<K> {
+    fn new(place: K) -> Self {
+        Self { place, packets: 0, bytes: 0 }
+    }
+
+    /// Counts one packet; what was counted elsewhere is handed to `flush` first.
+    #[inline(always)]
+    fn add(&mut self, place: K, bytes: u32, flush: impl FnOnce(K, u64, u64)) {
+        if place != self.place {
+            flush(self.place, self.packets, self.bytes);
+            *self = Self::new(place);
+        }
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+    }
+}
+
+impl Lane {
     /// Takes a burst; every mbuf of it is freed, or waits in an inbox, or was sent to a tool when this returns.
     #[inline]
-    pub(super) fn receive(
+    pub fn receive(
         &mut self,
         generation: &Generation,
         burst: &mut Burst,
         times: &BurstTimes,
         tenancy: Option<Tenancy>,
     ) {
-        self.parse_burst(generation, burst, times, tenancy);
-        for slot in &mut self.slots[..burst.len()] {
+        let Self { slots, path } = self;
+        let slots = &mut slots[..burst.len()];
+        path.parse_burst(generation, burst, times, tenancy, slots);
+        for slot in slots.iter_mut() {
             if let Fate::Flow = slot.fate {
-                slot.guess = self.table.candidate(slot.hash);
+                slot.guess = path.table.candidate(slot.hash);
             }
         }
-        for place in 0..burst.len() {
-            match self.slots[place].fate {
+        path.pending.clear();
+        path.classified = 0;
+        for (slot, mbuf) in slots.iter_mut().zip(burst.iter()) {
+            match slot.fate {
                 Fate::Flow => {
-                    let slot = self.slots[place];
                     let is_icmp = matches!(slot.packet.l4, L4::Icmp | L4::Icmpv6);
-                    if !(is_icmp && self.icmp_without_flow(generation, place, burst[place].data())) {
-                        self.flow_of(generation, place);
+                    if !(is_icmp && path.icmp_without_flow(generation, slot, mbuf.data())) {
+                        path.flow_of(generation, slot);
                     }
                 }
-                // A fragment may end flows (the table is full): whoever waits for a verdict gets it first.
-                Fate::Fragment => {
-                    self.classify_pending(generation);
-                    self.fragment(generation, place, &burst[place]);
-                }
-                Fate::Uninspected(_) | Fate::Verdict(_) => {}
+                Fate::Fragment => path.fragment(generation, slot, mbuf),
+                Fate::Uninspected(_) | Fate::Verdict(_) | Fate::Pending(_) => {}
             }
         }
-        self.classify_pending(generation);
-        self.dispatch_burst(generation, burst);
-        self.expire();
+        path.classify_pending(generation);
+        path.dispatch_burst(generation, burst, slots);
+        path.expire();
     }
+}
 
+impl Path {
     /// Pass 1: headers, tenant, key, hash.
     #[inline]
     fn parse_burst(
@@ -113,54 +136,58 @@ impl Core {
         burst: &Burst,
         times: &BurstTimes,
         tenancy: Option<Tenancy>,
+        slots: &mut [Slot],
     ) {
-        let mut run = Run { tenant: NO_TENANT, packets: 0, bytes: 0 };
+        let counters = &*self.counters;
+        let count = |tenant: u16, packets, bytes| {
+            counters.tenant(usize::from(tenant)).received.add(packets, bytes);
+        };
+        let mut run = Run::new(NO_TENANT);
+        let mut kinds = Kinds::default();
         let (mut bytes, mut longest) = (0, 0);
-        for ((mbuf, time), place) in burst.iter().zip(times).zip(0..) {
-            let slot: &mut Slot = &mut self.slots[place];
+        for ((mbuf, time), slot) in burst.iter().zip(times).zip(slots) {
             let frame_bytes = mbuf.pkt_len();
             bytes += u64::from(frame_bytes);
             longest = longest.max(frame_bytes);
             slot.time = *time;
             slot.frame_bytes = frame_bytes;
-            let tenancy = tenancy.unwrap_or_else(|| mbuf.private().tenancy);
-            let frame = wire::PacketBuf::contiguous(mbuf, &mut self.scratch);
-            let parsed = Packet::parse_ethernet(frame, &self.parse);
-            let vlans = match &parsed {
-                Ok(packet) => packet.vlans,
-                Err(_) => Packet::vlan_tags(frame),
+            let tenancy = match tenancy {
+                Some(tenancy) => tenancy,
+                None => mbuf.private().tenancy,
             };
-            let (tenant, vlans) = tenancy.resolve(generation, vlans);
+            let frame = wire::PacketBuf::contiguous(mbuf, &mut self.scratch);
+            let parsed = slot.packet.assign_ethernet(frame, &self.parse);
+            let (owner, parsed) = match parsed {
+                Ok(()) => {
+                    let owner = tenancy.resolve(generation, slot.packet.vlans);
+                    (owner, counters.decode.count(&mut slot.packet, frame, &self.parse, &mut kinds))
+                }
+                Err(reason) => (tenancy.resolve(generation, Packet::vlan_tags(frame)), Err(reason)),
+            };
+            let (tenant, vlans) = owner;
+            slot.packet.vlans = vlans;
             slot.tenant = tenant.map_or(NO_TENANT, |tenant| tenant.0);
-            slot.fate = match parsed.and_then(|packet| self.counters.decode.count(packet, frame, &self.parse)) {
+            slot.fate = match parsed {
                 _ if tenant.is_none() => Fate::Uninspected(Reason::NoTenant),
                 Err(reason) => Fate::Uninspected(Reason::Malformed(reason)),
-                Ok(packet) => {
-                    slot.packet = packet;
-                    slot.packet.vlans = vlans;
-                    match packet.l3 {
-                        L3::Ipv4 | L3::Ipv6 if packet.fragment.is_some() => Fate::Fragment,
-                        L3::Ipv4 | L3::Ipv6 => {
-                            let key = FlowKey::new(&packet.tuple, &vlans, TenantId(slot.tenant));
-                            slot.hash = self.table.hash(&key.0);
-                            slot.key = Some(key);
-                            self.table.prefetch(slot.hash);
-                            Fate::Flow
-                        }
-                        L3::Arp | L3::Other => Fate::Uninspected(Reason::NonIp),
+                Ok(()) => match slot.packet.l3 {
+                    L3::Ipv4 | L3::Ipv6 if slot.packet.fragment.is_some() => Fate::Fragment,
+                    L3::Ipv4 | L3::Ipv6 => {
+                        (slot.key, slot.orientation) =
+                            FlowKey::new(&slot.packet.tuple, &vlans, TenantId(slot.tenant));
+                        slot.hash = self.table.hash(&slot.key);
+                        self.table.prefetch(slot.hash);
+                        Fate::Flow
                     }
-                }
+                    L3::Arp | L3::Other => Fate::Uninspected(Reason::NonIp),
+                },
             };
-            if run.tenant != slot.tenant {
-                self.counters.tenant(usize::from(run.tenant)).received.add(run.packets, run.bytes);
-                run = Run { tenant: slot.tenant, packets: 0, bytes: 0 };
-            }
-            run.packets += 1;
-            run.bytes += u64::from(frame_bytes);
+            run.add(slot.tenant, frame_bytes, count);
         }
-        self.counters.tenant(usize::from(run.tenant)).received.add(run.packets, run.bytes);
-        self.counters.received.add(burst.len() as u64, bytes);
-        self.counters.decode.frame_bytes_max.raise(u64::from(longest));
+        count(run.place, run.packets, run.bytes);
+        counters.received.add(burst.len() as u64, bytes);
+        counters.decode.add_kinds(&kinds);
+        counters.decode.frame_bytes_max.raise(u64::from(longest));
         if let Some(last) = times.last() {
             self.latest_us = last.monotonic_us;
         }
@@ -169,15 +196,14 @@ impl Core {
     /// An ICMP error belongs to the flow that it quotes. One that quotes no known flow begins none either (as in the
     /// reference): it is steered on its own, and `true` is returned.
     #[cold]
-    fn icmp_without_flow(&mut self, generation: &Generation, place: usize, frame: &[u8]) -> bool {
-        let slot = &mut self.slots[place];
+    fn icmp_without_flow(&mut self, generation: &Generation, slot: &mut Slot, frame: &[u8]) -> bool {
         let Some(error) = slot.packet.icmp_error(frame) else { return false };
         let (key, quoted) = FlowKey::new(&error.quoted, &slot.packet.vlans, TenantId(slot.tenant));
         let hash = self.table.hash(&key);
         if self.table.find(hash, &key, None).is_some() {
             slot.hash = hash;
             slot.guess = None;
-            slot.key = Some((key, quoted.flipped()));
+            (slot.key, slot.orientation) = (key, quoted.flipped());
             return false;
         }
         let query = query(slot.packet.tuple, slot.packet.vlans, TenantId(slot.tenant));
@@ -185,29 +211,34 @@ impl Core {
         true
     }
 
-    /// Pass 3: finds or makes the flow of the packet in `place`, and counts the packet there.
+    /// Pass 3: finds or makes the packet's flow, and counts the packet there.
     #[inline]
-    fn flow_of(&mut self, generation: &Generation, place: usize) {
-        let slot = self.slots[place];
-        let seen = (1, u64::from(slot.frame_bytes));
-        let fate = match self.observe(generation, &slot, seen) {
+    fn flow_of(&mut self, generation: &Generation, slot: &mut Slot) {
+        slot.fate = match self.observe(generation, slot, (1, u64::from(slot.frame_bytes))) {
             Err(reason) => Fate::Uninspected(reason),
-            Ok(flow) => match self.table.get(flow) {
-                Some(known) if known.generation == generation.number => {
-                    Verdict::from_u32(known.verdict).map_or(Fate::Flow, Fate::Verdict)
-                }
-                known => {
-                    let asks = known.is_some_and(|known| known.generation != CLASSIFYING);
-                    if asks {
-                        self.table.set_verdict(flow, 0, CLASSIFYING);
-                    }
-                    // The burst and this list have the same capacity.
-                    let _ = self.pending.try_push(Pending { slot: place as u8, flow, asks });
-                    Fate::Flow
-                }
-            },
+            Ok(flow) => self.fate_of(generation, flow),
         };
-        self.slots[place].fate = fate;
+    }
+
+    /// The verdict of a flow, or a place in the queue for it.
+    #[inline]
+    pub(super) fn fate_of(&mut self, generation: &Generation, flow: FlowId) -> Fate {
+        let Some(known) = self.table.get(flow) else { return Fate::Uninspected(Reason::FlowTableFull) };
+        if known.generation == generation.number
+            && let Some(verdict) = Verdict::from_u32(known.verdict)
+        {
+            return Fate::Verdict(verdict);
+        }
+        let asks = known.generation != CLASSIFYING;
+        if asks {
+            self.table.set_verdict(flow, 0, CLASSIFYING);
+        }
+        let place = self.pending.len() as u8;
+        match self.pending.try_push(Pending { flow, asks, verdict: None }) {
+            Ok(()) => Fate::Pending(place),
+            // There is a place for every packet of a burst.
+            Err(_) => Fate::Uninspected(Reason::FlowTableFull),
+        }
     }
 
     /// Finds or makes the flow of a packet, and counts it: `frames` frames with `bytes` bytes in all.
@@ -218,24 +249,23 @@ impl Core {
         slot: &Slot,
         (frames, bytes): (u32, u64),
     ) -> Result<FlowId, Reason> {
-        let Some((key, orientation)) = slot.key else { return Err(Reason::NonIp) };
         let seen = Observation {
             packet: &slot.packet,
-            orientation,
+            orientation: slot.orientation,
             frames,
             bytes,
             recorded_us: slot.time.recorded_us,
             now_us: slot.time.monotonic_us,
         };
-        let flow = match self.table.find(slot.hash, &key, slot.guess) {
+        let flow = match self.table.find(slot.hash, &slot.key, slot.guess) {
             Some(flow) => match self.table.over(flow, &slot.packet, slot.time.monotonic_us) {
                 None => flow,
                 Some(reason) => {
                     self.end_flow(generation, flow, reason, slot.time);
-                    self.begin_flow(generation, slot, &key, &seen)?
+                    self.begin_flow(generation, slot, &seen)?
                 }
             },
-            None => self.begin_flow(generation, slot, &key, &seen)?,
+            None => self.begin_flow(generation, slot, &seen)?,
         };
         self.table.observe(flow, &seen);
         Ok(flow)
@@ -243,6 +273,7 @@ impl Core {
 
     #[cold]
     fn end_flow(&mut self, generation: &Generation, flow: FlowId, reason: EndReason, time: PacketTime) {
+        // Its record shows its verdict, so that must be known.
         self.classify_pending(generation);
         let records = &mut self.records;
         self.table.end(flow, reason, &mut |flow, reason| {
@@ -255,9 +286,9 @@ impl Core {
         &mut self,
         generation: &Generation,
         slot: &Slot,
-        key: &FlowKey,
         seen: &Observation<'_>,
     ) -> Result<FlowId, Reason> {
+        let key = &slot.key;
         if !self.table.has_room(key.tenant()) {
             // Somebody's flow is about to end; if it waits for its verdict, its record needs that first.
             self.classify_pending(generation);
@@ -280,70 +311,94 @@ impl Core {
         Ok(flow)
     }
 
-    /// Classifies the flows that wait for it, and gives their packets the verdict.
+    /// Classifies the flows that wait for it.
     #[inline]
     pub(super) fn classify_pending(&mut self, generation: &Generation) {
-        if !self.pending.is_empty() {
+        if self.classified < self.pending.len() {
             self.classify_all_pending(generation);
         }
     }
 
     #[inline(never)]
     fn classify_all_pending(&mut self, generation: &Generation) {
+        let waiting = &mut self.pending[self.classified..];
         self.queries.clear();
-        let asking: ArrayVec<FlowId, BURST_MAX> =
-            self.pending.iter().filter(|pending| pending.asks).map(|pending| pending.flow).collect();
-        for flow in &asking {
-            if let Some(flow) = self.table.get(*flow) {
-                let key = flow.key();
-                self.queries.push(query(key.tuple(flow.initiator()), key.vlans(), key.tenant()));
-            }
+        for pending in waiting.iter().filter(|pending| pending.asks) {
+            // A flow does not end while it waits; its place in the list of answers is kept in any case.
+            let key = self.table.get(pending.flow).map(|flow| (*flow.key(), flow.initiator()));
+            let (tuple, vlans, tenant) = key.map_or_else(Default::default, |(key, initiator)| {
+                (key.tuple(initiator), key.vlans(), key.tenant())
+            });
+            self.queries.push(query(tuple, vlans, tenant));
         }
-        generation.classifier.classify_burst(&self.queries, &mut self.decisions[..self.queries.len()]);
-        for (flow, decision) in asking.iter().zip(&self.decisions) {
-            self.table.set_verdict(*flow, decision.verdict.to_u32(), generation.number);
+        generation.classifier.classify_burst(&self.queries, &mut self.decisions);
+        let asking = waiting.iter().filter(|pending| pending.asks);
+        for (pending, decision) in asking.zip(&self.decisions) {
+            self.table.set_verdict(pending.flow, decision.verdict.to_u32(), generation.number);
         }
-        for pending in self.pending.drain(..) {
-            if let (Some(slot), Some(flow)) =
-                (self.slots.get_mut(usize::from(pending.slot)), self.table.get(pending.flow))
-            {
-                slot.fate = Verdict::from_u32(flow.verdict).map_or(Fate::Flow, Fate::Verdict);
-            }
+        for pending in waiting {
+            pending.verdict = self.table.get(pending.flow).and_then(|flow| Verdict::from_u32(flow.verdict));
         }
+        self.classified = self.pending.len();
     }
 
-    /// The verdict of one flow that was just observed, outside of a burst.
-    pub(super) fn verdict_of(&mut self, generation: &Generation, flow: FlowId, place: usize) -> Option<Verdict> {
-        let known = self.table.get(flow)?;
-        if known.generation != generation.number {
-            let _ = self.pending.try_push(Pending { slot: place as u8, flow, asks: true });
-            self.classify_pending(generation);
+    /// The verdict that a packet's fate leads to, once everything pending is classified.
+    #[inline]
+    pub(super) fn verdict(&self, fate: Fate) -> Result<Verdict, Reason> {
+        match fate {
+            Fate::Verdict(verdict) => Ok(verdict),
+            Fate::Pending(place) => self
+                .pending
+                .get(usize::from(place))
+                .and_then(|pending| pending.verdict)
+                .ok_or(Reason::FlowTableFull),
+            Fate::Uninspected(reason) => Err(reason),
+            Fate::Flow | Fate::Fragment => Err(Reason::FlowTableFull),
         }
-        self.table.get(flow).and_then(|flow| Verdict::from_u32(flow.verdict))
     }
 
     /// Pass 5: sends every packet where its verdict says.
     #[inline]
-    fn dispatch_burst(&mut self, generation: &Generation, burst: &mut Burst) {
-        for (place, mbuf) in burst.drain(..).enumerate() {
-            let slot = self.slots[place];
-            match slot.fate {
-                Fate::Verdict(verdict) => self.dispatch(generation, verdict, &slot, (1, slot.frame_bytes), mbuf),
-                Fate::Uninspected(reason) => self.refuse(slot.tenant, reason, (1, slot.frame_bytes), mbuf),
+    fn dispatch_burst(&mut self, generation: &Generation, burst: &mut Burst, slots: &[Slot]) {
+        let mut run = Run::new((NO_TENANT, Reason::NoTenant));
+        let counters = std::sync::Arc::clone(&self.counters);
+        let count = |(tenant, reason), packets, bytes| {
+            counters.tenant(usize::from(tenant)).count_not_inspected(reason, packets, bytes);
+        };
+        // Most packets are counted and freed: those stay where they are and go back to their pool together.
+        let mut kept = 0;
+        for (place, slot) in slots.iter().enumerate() {
+            if let Fate::Fragment = slot.fate {
                 // Counted when its datagram is complete or given up.
-                Fate::Fragment => self.done.push(mbuf),
-                // Every flow has a verdict by now; were that ever wrong, the packet would still be counted.
-                Fate::Flow => self.refuse(slot.tenant, Reason::FlowTableFull, (1, slot.frame_bytes), mbuf),
+                kept |= 1_u64 << place;
+                continue;
             }
-            if self.done.is_full() {
-                self.free_done();
+            let reason = match self.verdict(slot.fate) {
+                Err(reason) => reason,
+                Ok(Verdict::Shunt) => Reason::Shunt,
+                Ok(Verdict::Drop) => Reason::SteeringDrop,
+                Ok(Verdict::Pipeline(pipeline)) if !generation.inspects(pipeline) => Reason::HeadersOnly,
+                Ok(Verdict::Pipeline(_) | Verdict::Tool(_)) => continue,
+            };
+            kept |= 1 << place;
+            run.add((slot.tenant, reason), slot.frame_bytes, count);
+        }
+        count(run.place, run.packets, run.bytes);
+        let all = u64::MAX.checked_shr(64 - slots.len() as u32).unwrap_or(0);
+        if kept == all {
+            return Mbuf::free_burst(burst);
+        }
+        for ((place, slot), mbuf) in slots.iter().enumerate().zip(burst.drain(..)) {
+            if kept & (1 << place) != 0 {
+                self.done.push(mbuf);
+            } else if let Ok(verdict) = self.verdict(slot.fate) {
+                self.dispatch(generation, verdict, slot, (1, slot.frame_bytes), mbuf);
             }
         }
         self.free_done();
     }
 
     /// Sends one packet where `verdict` says; it came in `frames` frames of `bytes`.
-    #[inline]
     pub(super) fn dispatch(
         &mut self,
         generation: &Generation,
@@ -353,24 +408,15 @@ impl Core {
         mut mbuf: Mbuf<PacketMeta>,
     ) {
         match verdict {
-            Verdict::Pipeline(pipeline) => {
-                let inspects = generation
-                    .pipelines
-                    .get(usize::from(pipeline.0))
-                    .is_some_and(|pipeline| !pipeline.inspectors.is_empty());
-                if !inspects {
-                    return self.refuse(slot.tenant, Reason::HeadersOnly, size, mbuf);
-                }
-                *mbuf.private_mut() = PacketMeta {
-                    time: slot.time,
-                    packet: slot.packet,
-                    tenancy: Tenancy::Trunk,
-                    pipeline: pipeline.0,
-                    frames: size.0,
-                    frame_bytes: size.1,
-                };
+            Verdict::Pipeline(pipeline) if generation.inspects(pipeline) => {
+                let meta = mbuf.private_mut();
+                meta.time = slot.time;
+                meta.packet = slot.packet;
+                meta.pipeline = pipeline.0;
+                (meta.frames, meta.frame_bytes) = size;
                 self.enqueue(slot.tenant, size, mbuf);
             }
+            Verdict::Pipeline(_) => self.refuse(slot.tenant, Reason::HeadersOnly, size, mbuf),
             Verdict::Shunt => self.refuse(slot.tenant, Reason::Shunt, size, mbuf),
             Verdict::Drop => self.refuse(slot.tenant, Reason::SteeringDrop, size, mbuf),
             Verdict::Tool(tool) => self.hand_over(usize::from(tool.0), slot, size, mbuf),
@@ -378,13 +424,16 @@ impl Core {
     }
 
     /// Counts a packet that no pipeline will see, and frees it.
-    #[inline]
     pub(super) fn refuse(&mut self, tenant: u16, reason: Reason, size: (u32, u32), mbuf: Mbuf<PacketMeta>) {
-        self.counters.tenant(usize::from(tenant)).count_not_inspected(reason, u64::from(size.0), u64::from(size.1));
+        self.count_refused(tenant, reason, size);
         self.done.push(mbuf);
         if self.done.is_full() {
             self.free_done();
         }
+    }
+
+    fn count_refused(&self, tenant: u16, reason: Reason, (frames, bytes): (u32, u32)) {
+        self.counters.tenant(usize::from(tenant)).count_not_inspected(reason, u64::from(frames), u64::from(bytes));
     }
 
     /// Sends a packet out of a tool port, with its VLAN tag put back if the port that received it had taken it off.
@@ -394,12 +443,7 @@ impl Core {
         let tagged = slot.packet.vlans.count <= on_wire || mbuf.push_vlan(slot.packet.vlans.vids[0]);
         let mut one = ArrayVec::<_, 1>::from([mbuf]);
         let sent = tagged && self.tools.get_mut(tool).is_some_and(|tool| tool.tx_burst(&mut one) == 1);
-        let reason = if sent { Reason::Tool } else { Reason::ToolPortFull };
-        self.counters.tenant(usize::from(slot.tenant)).count_not_inspected(
-            reason,
-            u64::from(size.0),
-            u64::from(size.1),
-        );
+        self.count_refused(slot.tenant, if sent { Reason::Tool } else { Reason::ToolPortFull }, size);
     }
 }
 
@@ -408,40 +452,60 @@ fn query(tuple: NTuple, vlans: Vlans, tenant: TenantId) -> Query {
     Query { tuple, vlan: (vlans.count > 0).then_some(vlans.vids[0]), tenant }
 }
 
+/// How many packets of a burst had the most common headers, added to the counters together.
+#[derive(Clone, Copy, Default)]
+struct Kinds {
+    ipv4: u64,
+    ipv6: u64,
+    tcp: u64,
+    udp: u64,
+    vlan: u64,
+}
+
 impl DecodeCounters {
-    /// Counts a frame's headers, and returns the packet that inspection is about.
-    #[inline]
+    /// Counts a frame's headers, and makes `packet` the one that inspection is about.
+    #[inline(always)]
     fn count(
         &self,
-        packet: Packet,
+        packet: &mut Packet,
         frame: &[u8],
-        options: &wire::ParseOptions,
-    ) -> Result<Packet, wire::Malformed> {
-        self.count_stack(&packet);
-        match packet.vlans.count {
-            0 => {}
-            1 => self.vlan.add(1),
-            _ => {
-                self.vlan.add(1);
-                self.vlan_qinq.add(1);
-            }
-        }
-        if packet.encapsulation.is_none() {
-            return Ok(packet);
-        }
-        self.count_tunnels(packet, frame, options)
+        options: &ParseOptions,
+        kinds: &mut Kinds,
+    ) -> Result<(), Malformed> {
+        kinds.vlan += u64::from(packet.vlans.count > 0);
+        kinds.ipv4 += u64::from(packet.l3 == L3::Ipv4);
+        kinds.ipv6 += u64::from(packet.l3 == L3::Ipv6);
+        kinds.tcp += u64::from(packet.l4 == L4::Tcp);
+        kinds.udp += u64::from(packet.l4 == L4::Udp);
+        let common = matches!(packet.l4, L4::Tcp | L4::Udp) && packet.vlans.count < 2;
+        if common && packet.encapsulation.is_none() { Ok(()) } else { self.count_rest(packet, frame, options) }
+    }
+
+    fn add_kinds(&self, kinds: &Kinds) {
+        self.ipv4.add(kinds.ipv4);
+        self.ipv6.add(kinds.ipv6);
+        self.tcp.add(kinds.tcp);
+        self.udp.add(kinds.udp);
+        self.vlan.add(kinds.vlan);
     }
 
     #[cold]
     #[inline(never)]
-    fn count_tunnels(
-        &self,
-        packet: Packet,
-        frame: &[u8],
-        options: &wire::ParseOptions,
-    ) -> Result<Packet, wire::Malformed> {
+    fn count_rest(&self, packet: &mut Packet, frame: &[u8], options: &ParseOptions) -> Result<(), Malformed> {
+        if packet.vlans.count > 1 {
+            self.vlan_qinq.add(1);
+        }
+        match packet.l3 {
+            L3::Arp => self.arp.add(1),
+            L3::Other => self.unknown_ethertype.add(1),
+            L3::Ipv4 | L3::Ipv6 => {}
+        }
+        self.count_rare_l4(packet.l4);
+        if packet.encapsulation.is_none() {
+            return Ok(());
+        }
         let innermost = packet.innermost(frame, options)?;
-        let mut stack = packet;
+        let mut stack = *packet;
         while stack.depth < innermost.depth
             && let Some(kind) = stack.encapsulation
         {
@@ -449,7 +513,8 @@ impl DecodeCounters {
             stack = stack.descend(frame, options)?;
             self.count_stack(&stack);
         }
-        Ok(innermost)
+        *packet = innermost;
+        Ok(())
     }
 
     fn tunnel(&self, kind: Encapsulation) -> &Counter {
@@ -461,7 +526,16 @@ impl DecodeCounters {
         }
     }
 
-    #[inline]
+    fn count_rare_l4(&self, l4: L4) {
+        match l4 {
+            L4::Sctp => self.sctp.add(1),
+            L4::Icmp => self.icmpv4.add(1),
+            L4::Icmpv6 => self.icmpv6.add(1),
+            L4::Tcp | L4::Udp | L4::Other => {}
+        }
+    }
+
+    /// Counts a packet that is not the outermost of its frame.
     pub(super) fn count_stack(&self, packet: &Packet) {
         match packet.l3 {
             L3::Ipv4 => self.ipv4.add(1),
@@ -472,10 +546,7 @@ impl DecodeCounters {
         match packet.l4 {
             L4::Tcp => self.tcp.add(1),
             L4::Udp => self.udp.add(1),
-            L4::Sctp => self.sctp.add(1),
-            L4::Icmp => self.icmpv4.add(1),
-            L4::Icmpv6 => self.icmpv6.add(1),
-            L4::Other => {}
+            rare => self.count_rare_l4(rare),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Defrag {
         let mut of_tenant = *order;
         let index = self
             .trackers
-            .insert(vacant, now_ns, Assembly::new(policy), &mut of_tenant)
+            .insert(&vacant, now_ns, Assembly::new(policy), &mut of_tenant)
             .ok_or(DropReason::TrackerLimit)?;
         self.know(tenant).order = of_tenant;
         self.usage[usize::from(tenant.0)].trackers += 1;

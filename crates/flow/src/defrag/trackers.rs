@@ -122,7 +122,7 @@ impl Trackers {
     /// Adds a tracker for a key that has none, as the newest of all and of its tenant. `None` if the table is full.
     pub(super) fn insert(
         &mut self,
-        vacant: Vacant,
+        vacant: &Vacant,
         created_ns: u64,
         assembly: Assembly,
         of_tenant: &mut List,
@@ -130,7 +130,7 @@ impl Trackers {
         if self.is_full() {
             return None;
         }
-        let Vacant { key, bucket } = vacant;
+        let Vacant { key, bucket } = *vacant;
         let unlinked = Links { before: NONE, after: NONE };
         let tracker = Tracker {
             key,

@@ -6,7 +6,9 @@ use flow::defrag::{DropReason, Policy};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::build::{Got, Piece, around, defrag, drained, push};
+use wire::TenantId;
+
+use crate::build::{Around, Got, Piece, SECOND_NS, around, defrag, drained, lost, push, push_of, with};
 use crate::oracle::{Expect, Oracle};
 
 /// Failures are printed, shrunk, and become tests of their own; no file beside the sources.
@@ -116,4 +118,49 @@ fn overlaps_are_resolved_as_the_oracle_does() {
         assert!(beyond.get() > 50, "{policy:?}: only {} beyond the end", beyond.get());
         assert!(conflicts.get() > 50, "{policy:?}: only {} contradict the end", conflicts.get());
     }
+}
+
+/// The same fragments and times give the same outcomes and the same losses, however often anybody looks for timeouts.
+#[test]
+fn results_do_not_depend_on_when_timeouts_are_looked_for() {
+    let step = (0..6u32, 0..3u16, 0..4u32, any::<bool>(), 0..25u64);
+    TestRunner::new(cases(200))
+        .run(&proptest::collection::vec(step, 1..200), |steps| {
+            let mut now_ns = 0;
+            let mut results = [(); 2].map(|()| (small(), Vec::new(), Vec::new()));
+            for (id, tenant, unit, more, seconds) in steps {
+                now_ns += seconds * SECOND_NS;
+                let around = Around { id, ..around(4) };
+                let piece = Piece::new(unit * 8, more, [id as u8; 8]);
+                for (often, (defrag, outcomes, losses)) in results.iter_mut().enumerate() {
+                    outcomes.push(push_of(defrag, TenantId(tenant), &around, &piece, now_ns));
+                    if often == 1 {
+                        losses.extend(lost(defrag, now_ns));
+                    }
+                }
+            }
+            let [seldom, often] = results.map(|(mut defrag, outcomes, mut losses)| {
+                losses.extend(drained(&mut defrag));
+                let sums: Vec<_> = losses
+                    .iter()
+                    .map(|lost| (lost.tenant, lost.reason.index(), lost.frames.packets))
+                    .fold(std::collections::BTreeMap::new(), |mut sums, (tenant, reason, packets)| {
+                        *sums.entry((tenant, reason)).or_insert(0) += packets;
+                        sums
+                    })
+                    .into_iter()
+                    .collect();
+                (outcomes, sums)
+            });
+            prop_assert_eq!(seldom, often);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn small() -> flow::defrag::Defrag {
+    with(Policy::Bsd, |config| {
+        config.trackers_max = 8;
+        config.trackers_per_tenant_max = 4;
+    })
 }

@@ -52,6 +52,8 @@ pub(crate) struct TenantReport {
     pub(crate) alerts: u64,
     /// Packets that inspectors looked into.
     pub(crate) inspected: u64,
+    /// Packets whose checksum an inspector found to be wrong.
+    pub(crate) checksum_wrong: u64,
     /// Packets they did not, by reason; only reasons that occurred.
     pub(crate) not_inspected: Vec<NotInspected>,
 }

@@ -73,17 +73,21 @@ fn words(reason: &str) -> String {
 }
 
 /// A row for each tenant, and one for frames of nobody when there were any. What the configuration asked for has a
-/// column for each reason that occurred; losses share the last column, by name.
+/// column for each reason that occurred; other reasons share the last column, by name.
 fn table(report: &Report) -> Table {
     let all = report.not_inspected();
     let policy: Vec<&NotInspected> = all.iter().filter(|one| one.is_policy).collect();
-    let losses = all.iter().any(|one| !one.is_policy);
+    let checksums = report.rows().any(|tenant| tenant.checksum_wrong > 0);
+    let others = all.iter().any(|one| !one.is_policy);
 
     let mut titles: Vec<String> =
         ["tenant", "packets", "bytes", "share", "flows", "inspected"].map(String::from).into();
+    if checksums {
+        titles.push("wrong checksum".to_owned());
+    }
     titles.extend(policy.iter().map(|one| words(one.reason)));
-    if losses {
-        titles.push("lost".to_owned());
+    if others {
+        titles.push("other reasons".to_owned());
     }
     let columns = titles.len();
 
@@ -91,10 +95,10 @@ fn table(report: &Report) -> Table {
     table.load_preset("     ──            ").set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(titles);
     for tenant in shown(report) {
-        table.add_row(row(tenant, report, &policy, losses));
+        table.add_row(row(tenant, report, checksums, &policy, others));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        let text = index == 0 || losses && index + 1 == columns;
+        let text = index == 0 || others && index + 1 == columns;
         column.set_cell_alignment(if text { CellAlignment::Left } else { CellAlignment::Right });
     }
     table
@@ -118,6 +122,9 @@ fn list(text: &mut String, report: &Report) -> std::fmt::Result {
             plural(tenant.flows, "flow"),
         )?;
         writeln!(text, "    {} inspected", count(tenant.inspected))?;
+        if tenant.checksum_wrong > 0 {
+            writeln!(text, "    {} with a wrong checksum", count(tenant.checksum_wrong))?;
+        }
         for one in &tenant.not_inspected {
             writeln!(text, "    {} {}", count(one.packets), words(one.reason))?;
         }
@@ -125,7 +132,13 @@ fn list(text: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-fn row(tenant: &TenantReport, report: &Report, policy: &[&NotInspected], losses: bool) -> Row {
+fn row(
+    tenant: &TenantReport,
+    report: &Report,
+    checksums: bool,
+    policy: &[&NotInspected],
+    others: bool,
+) -> Row {
     let packets_for = |reason: &str| {
         tenant.not_inspected.iter().find(|one| one.reason == reason).map_or(0, |one| one.packets)
     };
@@ -137,8 +150,11 @@ fn row(tenant: &TenantReport, report: &Report, policy: &[&NotInspected], losses:
         Cell::new(count(tenant.flows)),
         Cell::new(count(tenant.inspected)),
     ];
+    if checksums {
+        cells.push(Cell::new(count(tenant.checksum_wrong)));
+    }
     cells.extend(policy.iter().map(|one| Cell::new(count(packets_for(one.reason)))));
-    if losses {
+    if others {
         let lost = tenant.not_inspected.iter().filter(|one| !one.is_policy);
         let lines: Vec<String> =
             lost.map(|one| format!("{} {}", count(one.packets), words(one.reason))).collect();

@@ -21,6 +21,7 @@ fn tenant(name: &str, packets: u64, flows: u64, inspected: u64, rest: Vec<NotIns
         flows,
         alerts: 0,
         inspected,
+        checksum_wrong: inspected / 1_000_000,
         not_inspected: rest,
     }
 }

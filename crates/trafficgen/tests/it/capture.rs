@@ -122,3 +122,33 @@ fn records_across_the_window() {
         assert_eq!((found.0 / 1_000_000_000, found.1), (u64::from(*seconds), bytes.len()));
     }
 }
+
+proptest::proptest! {
+    /// Whatever stands in a file, reading it ends, with frames or with a named fault.
+    #[test]
+    fn damaged_files_end_in_a_fault(
+        ng in proptest::bool::ANY,
+        flips in proptest::collection::vec(proptest::prelude::any::<(u8, u8)>(), 1..8),
+    ) {
+        let mut bytes = if ng {
+            pcapng(1, Some(9), 1)
+        } else {
+            write_pcap(0xa1b2_c3d4, false, &[(1, 0, &FRAME), (2, 0, &FRAME)])
+        };
+        for (at, value) in flips {
+            if let Some(byte) = bytes.get_mut(usize::from(at)) {
+                *byte = value;
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("in.pcap");
+        std::fs::write(&path, bytes).unwrap();
+        if let Ok(mut reader) = CaptureReader::open(&path) {
+            let mut frames = 0;
+            while let Ok(Some(_)) = reader.next_frame() {
+                frames += 1;
+                proptest::prop_assert!(frames < 100);
+            }
+        }
+    }
+}

@@ -425,3 +425,25 @@ fn enterprise_traffic_stays_valid_in_every_loop() {
     assert_eq!(all.len(), 3 * flows[0].len(), "no flow in two loops");
     assert!(fixed.len() < flows[0].len() / 20, "{} flows are the same in every loop", fixed.len());
 }
+
+proptest! {
+    /// Damaged frames are planned as far as they parse, and edited without a panic or a change of length.
+    #[test]
+    fn damage_is_harmless(which in 0_usize..9, cut in 0_usize..140, flips in prop::collection::vec(any::<(u8, u8)>(), 0..6)) {
+        let frames = nested();
+        let (_, frame, _) = &frames[which];
+        let mut damaged = frame[..cut.min(frame.len())].to_vec();
+        for (at, value) in flips {
+            if let Some(byte) = damaged.get_mut(usize::from(at)) {
+                *byte = value;
+            }
+        }
+        let rewriter = survey([&damaged]);
+        prop_assert_eq!(rewritten(&rewriter, &damaged, 1).len(), damaged.len());
+        // A plan applied to what it was not made from does no harm either.
+        let edits = plan(&rewriter, &damaged);
+        let mut short = damaged.clone();
+        short.truncate(damaged.len() / 2);
+        rewriter.at_loop(1).unwrap().apply(&edits, &mut short);
+    }
+}

@@ -13,7 +13,7 @@ fn small() -> TraceOptions {
         seed: 7,
         tenants: 3,
         seconds: 4,
-        conversations: 120,
+        conversations: 200,
         elephant_bytes: 1 << 20,
         ..TraceOptions::default()
     }

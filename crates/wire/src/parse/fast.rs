@@ -31,7 +31,8 @@ const VLAN_MASK: u32 = u32::from_le_bytes([0xff, 0xff, 0, 0]);
 /// The bits of an IPv4 header's second word that only a fragment has: more fragments, and the offset.
 const FRAGMENTED: u32 = u32::from_le_bytes([0, 0, 0x3f, 0xff]);
 
-/// `Packet::default()`, which cannot be called in a constant.
+/// The packet that templates are made from. Its addresses are the mapped form of 0.0.0.0, of which an IPv4 packet keeps
+/// the first twelve bytes.
 const EMPTY: Packet = Packet {
     tuple: NTuple {
         src: Addr::v4([0; 4]),

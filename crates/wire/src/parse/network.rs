@@ -6,12 +6,13 @@ use crate::packet::{Fragment, L3, L4, Packet, ParseOptions};
 use crate::protocol;
 use crate::tuple::Addr;
 
-/// IPv6 extension headers walked. No sender needs more than a handful; a receiver accepts any number, so the bound is
-/// far from what is seen and only keeps a crafted packet from costing thousands of steps.
-const EXTENSIONS_MAX: u8 = 64;
+/// IPv6 extension headers walked. No sender needs more than a handful, but a receiver accepts any number: more than a
+/// packet of 1,500 bytes can hold, so that nobody hides behind the bound, which keeps a crafted jumbo frame from costing
+/// thousands of steps.
+const EXTENSIONS_MAX: u16 = 200;
 
 /// An IPv4 packet (RFC 791) at the start of `rest`, which is `offset` bytes into the slice being parsed.
-#[inline(always)]
+#[inline]
 pub(super) fn ipv4(
     packet: &mut Packet,
     rest: &[u8],
@@ -21,7 +22,7 @@ pub(super) fn ipv4(
     let Some(header) = rest.first_chunk::<20>() else {
         return Err(Malformed::Ipv4HeaderTruncated);
     };
-    let header_len = if header[0] == 0x45 { 20 } else { ipv4_header_len(header[0])? };
+    let header_len = if header[0] == 0x45 { header.len() } else { ipv4_header_len(rest)? };
     let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let Some(segment) = rest.get(header_len..total_len) else {
         return Err(ipv4_length_reason(header_len, total_len));
@@ -58,19 +59,34 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 const FRAGMENTED: u16 = MORE_FRAGMENTS | FRAGMENT_OFFSET;
 
-/// The header length that the first byte of an IPv4 header gives, when it is not the usual one.
+/// The header length of an IPv4 packet whose first byte is not the usual one, and a look at the options.
 #[cold]
 #[inline(never)]
-fn ipv4_header_len(first: u8) -> Result<usize, Malformed> {
+fn ipv4_header_len(packet: &[u8]) -> Result<usize, Malformed> {
+    let first = packet.first().copied().unwrap_or_default();
     let len = usize::from(first & 0x0f) * 4;
     if first >> 4 != 4 {
-        Err(Malformed::Ipv4VersionInvalid)
-    } else if len < 20 {
-        Err(Malformed::Ipv4HeaderLengthInvalid)
-    } else {
-        Ok(len)
+        return Err(Malformed::Ipv4VersionInvalid);
+    }
+    if len < 20 {
+        return Err(Malformed::Ipv4HeaderLengthInvalid);
+    }
+    // When they are not all there, the caller finds that.
+    let mut options = packet.get(20..len).unwrap_or_default();
+    loop {
+        options = match *options {
+            [] | [END_OF_OPTIONS, ..] => return Ok(len),
+            [NO_OPERATION, ref rest @ ..] => rest,
+            [_, option_len, ..] if option_len >= 2 => {
+                options.get(usize::from(option_len)..).ok_or(Malformed::Ipv4OptionsInvalid)?
+            }
+            _ => return Err(Malformed::Ipv4OptionsInvalid),
+        };
     }
 }
+
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
 
 /// Which of the lengths is wrong when the payload between them is not there.
 #[cold]
@@ -92,7 +108,7 @@ fn fragmented(packet: &mut Packet, fragment: Fragment, protocol: u8, payload: &[
 }
 
 /// An IPv6 packet (RFC 8200) at the start of `rest`, which is `offset` bytes into the slice being parsed.
-#[inline(always)]
+#[inline]
 pub(super) fn ipv6(
     packet: &mut Packet,
     rest: &[u8],

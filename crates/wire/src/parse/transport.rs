@@ -7,7 +7,7 @@ use crate::packet::{Encapsulation, Icmp, L3, L4, Packet, ParseOptions, Tcp};
 use crate::protocol;
 
 /// A TCP segment (RFC 9293).
-#[inline(always)]
+#[inline]
 pub(super) fn tcp(packet: &mut Packet, segment: &[u8], offset: usize) -> Result<(), Malformed> {
     let Some(header) = segment.first_chunk::<20>() else {
         return Err(Malformed::TcpHeaderTruncated);
@@ -37,7 +37,7 @@ pub(super) fn tcp(packet: &mut Packet, segment: &[u8], offset: usize) -> Result<
 
 /// A UDP datagram (RFC 768). Bytes between its length and the end of the IP packet (RFC 9868's options) are not part
 /// of the payload.
-#[inline(always)]
+#[inline]
 pub(super) fn udp(
     packet: &mut Packet,
     segment: &[u8],

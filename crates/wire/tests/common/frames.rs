@@ -158,6 +158,9 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let in_gre = |payload: &[u8]| ethernet(0x0800, &ipv4(47, payload));
     let quote_v4 = &ipv4(17, &datagram)[..28];
     let quote_v6 = &ipv6(0, &extension(17, 0, &datagram))[..56];
+    let behind_fragment = authentication(135, &extension(6, 0, &segment));
+    let behind_options = extension(44, 2, &fragment(51, 0, false, &behind_fragment));
+    let chain = extension(60, 0, &extension(43, 1, &behind_options));
     let padded = [&ethernet(0x0800, &ipv4(17, &udp(1, 2, b"x")))[..], &[0xee; 18]].concat();
     vec![
         ("ipv4_tcp", ethernet(0x0800, &v4)),
@@ -174,24 +177,7 @@ pub fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("udp_lite", ethernet(0x0800, &ipv4(136, &datagram))),
         ("ipv6_udp", ethernet(0x86dd, &v6)),
         ("ipv6_tcp", ethernet(0x86dd, &ipv6(6, &segment))),
-        (
-            "ipv6_extensions",
-            ethernet(
-                0x86dd,
-                &ipv6(
-                    0,
-                    &extension(
-                        60,
-                        1,
-                        &extension(
-                            43,
-                            2,
-                            &fragment(51, 0, false, &authentication(135, &extension(6, 0, &segment))),
-                        ),
-                    ),
-                ),
-            ),
-        ),
+        ("ipv6_extensions", ethernet(0x86dd, &ipv6(0, &chain))),
         ("ipv6_fragment", ethernet(0x86dd, &ipv6(60, &extension(44, 0, &fragment(17, 16, true, &[1; 24]))))),
         ("ipv6_esp", ethernet(0x86dd, &ipv6(60, &extension(50, 0, &[9; 32])))),
         ("ipv6_none", ethernet(0x86dd, &ipv6(59, &[]))),

@@ -5,3 +5,4 @@
 pub mod capture;
 pub mod frames;
 pub mod invariants;
+pub mod oracle;
