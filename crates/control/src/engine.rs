@@ -102,19 +102,24 @@ pub fn steering(config: &Config) -> Vec<classify::Rule> {
     (0..).zip(&config.rules).map(rule).collect()
 }
 
-/// About how much of the EAL's memory packet buffers and rings take, in MiB. Steering rules come on top.
+/// How much of the EAL's memory packet buffers and rings take, in MiB, rounded up. Steering rules come on top.
 pub fn memory_needed_mib(dataplane: &schema::Dataplane) -> u64 {
-    /// Buffer, headroom, `rte_mbuf`, the pool's own header, its place in the pool's ring.
-    const MBUF_BYTES: u64 = 2048 + 128 + 128 + 64 + 8 + size_of::<PacketMeta>() as u64;
-    /// DPDK's own structures and what fragmentation wastes.
-    const OVERHEAD_BYTES: u64 = 16 << 20;
+    /// Buffer, headroom, `rte_mbuf`, private area, the pool's own header.
+    const MBUF_BYTES: u64 = (2048 + 128 + 128 + size_of::<PacketMeta>() as u64 + 64).next_multiple_of(64);
+    /// On ordinary pages a buffer never crosses one, so each takes one.
+    const PAGE_BYTES: u64 = 4096;
+    /// Its place in the pool's ring, and in the list of the pool's memory.
+    const PLACE_BYTES: u64 = 32;
+    /// DPDK's own structures.
+    const OVERHEAD_BYTES: u64 = 8 << 20;
     /// `rte_ring` without its slots.
     const RING_BYTES: u64 = 512;
-    let buffers = dataplane.mempool_mbufs.get() * MBUF_BYTES;
-    let ring = (dataplane.inbox_packets.get() + 1).next_power_of_two() * 8 + RING_BYTES;
+    let huge = dataplane.hugepages == config::HugePages::On;
+    let mbuf = PLACE_BYTES + if huge { MBUF_BYTES } else { MBUF_BYTES.next_multiple_of(PAGE_BYTES) };
+    let ring = RING_BYTES + (dataplane.inbox_packets.get() + 1).next_power_of_two() * 8;
     // An inbox for each tenant, and one ring from the distributor.
     let rings = dataplane.workers.get() * (dataplane.tenants_max.get() + 1) * ring;
-    (buffers + rings + OVERHEAD_BYTES).div_ceil(1 << 20)
+    (dataplane.mempool_mbufs.get() * mbuf + rings + OVERHEAD_BYTES).div_ceil(1 << 20)
 }
 
 /// Indices are those of the configuration, which has at most 4,094 tenants.

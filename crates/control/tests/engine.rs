@@ -119,5 +119,5 @@ fn the_estimate_of_memory_is_enough_and_not_wasteful() {
         .map(|_| dpdk::ring::<PacketMeta>(&eal, dataplane.inbox_packets.get() as u32).unwrap())
         .collect();
     assert_eq!((pool.available(), rings.len()), (16_384, 257));
-    assert!(needed < 80, "{needed} MiB for 16,384 buffers of 2.5 KiB and 2 MiB of rings");
+    assert!(needed < 80, "{needed} MiB for 16,384 buffers of a page each and 4 MiB of rings");
 }

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 use dpdk::{BURST_MAX, RxQueue, RxTimestamp};
-use wire::{Packet, TenantId, Vlans};
+use wire::{L4, Packet, TenantId, Vlans};
 
 use crate::PacketMeta;
 use crate::generation::Generation;
@@ -136,7 +136,8 @@ impl IngressClock {
 /// Not by ports: a fragment has none, and must come to the worker that has its datagram's flow.
 #[inline]
 pub(crate) fn shard(frame: &[u8], packet: &Packet, shards: usize) -> usize {
-    let tuple = packet.icmp_error(frame).map_or(packet.tuple, |error| error.quoted);
+    let quoted = if packet.l4 == L4::Icmp { packet.icmp_error(frame) } else { None };
+    let tuple = quoted.map_or(packet.tuple, |error| error.quoted);
     let mix = |address: u128| {
         let folded = (address as u64) ^ ((address >> 64) as u64).rotate_left(31);
         let wide = u128::from(folded ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;

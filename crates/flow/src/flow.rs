@@ -96,7 +96,8 @@ pub struct Flow {
     /// Type and code of the first ICMP message each way.
     icmp: [[u8; 2]; 2],
     packets_high: [u8; 2],
-    spare: [u8; 4],
+    /// Sequence number of the client's SYN; 0 if there was none.
+    client_isn: u32,
 }
 
 const _: () = assert!(size_of::<Flow>() == 128);
@@ -117,26 +118,22 @@ impl Flow {
         }
     }
 
-    /// Counts one packet, or a datagram that came in `packets` frames of `bytes` in all.
+    /// Counts one packet of `bytes`.
     #[inline]
-    pub(crate) fn observe(
-        &mut self,
-        packet: &Packet,
-        orientation: Orientation,
-        packets: u32,
-        bytes: u64,
-        recorded_us: u64,
-    ) {
+    pub(crate) fn observe(&mut self, packet: &Packet, orientation: Orientation, bytes: u64, recorded_us: u64) {
         let from_server = orientation != self.initiator();
         let way = usize::from(from_server);
         self.last_us = recorded_us;
-        let (count, carry) = self.packets[way].overflowing_add(packets);
+        let (count, carry) = self.packets[way].overflowing_add(1);
         self.packets[way] = count;
         self.packets_high[way] = self.packets_high[way].wrapping_add(u8::from(carry));
         self.bytes[way] += bytes;
         match packet.l4 {
             L4::Tcp => {
                 self.tcp_flags[way] |= packet.tcp.flags;
+                if packet.tcp.flags & (SYN | ACK) == SYN && !from_server {
+                    self.client_isn = packet.tcp.seq;
+                }
                 let mut tracker = TcpTracker { state: self.tcp_state(), next_seq: self.next_seq };
                 tracker.segment(packet.tcp, packet.payload_len, from_server);
                 self.next_seq = tracker.next_seq;
@@ -150,7 +147,7 @@ impl Flow {
                 }
             }
             other => {
-                if matches!(other, L4::Icmp | L4::Icmpv6) && self.packets_total(way) == u64::from(packets) {
+                if matches!(other, L4::Icmp | L4::Icmpv6) && self.packets_total(way) == 1 {
                     self.icmp[way] = [packet.icmp.icmp_type, packet.icmp.code];
                 }
                 if from_server {
@@ -163,6 +160,16 @@ impl Flow {
     #[inline]
     fn packets_total(&self, way: usize) -> u64 {
         u64::from(self.packets[way]) | u64::from(self.packets_high[way]) << 32
+    }
+
+    /// Whether this SYN begins another connection with the same n-tuple, rather than being the first one's come late:
+    /// the old one is over, and the initial sequence number is another.
+    #[inline]
+    pub(crate) fn is_reused_by(&self, packet: &Packet) -> bool {
+        packet.l4 == L4::Tcp
+            && packet.tcp.flags & (SYN | ACK) == SYN
+            && self.tcp_state().is_over()
+            && packet.tcp.seq != self.client_isn
     }
 
     /// Who talks to whom.

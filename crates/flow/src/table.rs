@@ -9,7 +9,7 @@
 
 use std::io;
 
-use wire::{L4, Packet, TenantId};
+use wire::{Packet, TenantId};
 
 use crate::flow::{EndReason, Flow, FlowState};
 use crate::index::Index;
@@ -17,7 +17,6 @@ use crate::key::{FlowKey, HashSeed, Orientation};
 use crate::lists::Lists;
 use crate::memory::Records;
 use crate::prefetch::Prefetch;
-use crate::tcp::{ACK, SYN};
 use crate::timeouts::{TimeoutTable, Timeouts};
 use crate::timer::Wheel;
 
@@ -75,10 +74,8 @@ pub struct Observation<'a> {
     pub packet: &'a Packet,
     /// Which way it goes.
     pub orientation: Orientation,
-    /// Frames it came in; more than 1 for a reassembled datagram.
-    pub frames: u32,
-    /// Bytes of those frames.
-    pub bytes: u64,
+    /// Length of its frame in bytes; of a reassembled datagram, of the frame that it would have come in whole.
+    pub frame_bytes: u64,
     /// The packet's own time, in microseconds since the epoch.
     pub recorded_us: u64,
     /// Packet time that never steps back, in microseconds.
@@ -213,8 +210,7 @@ impl<P: Prefetch> FlowTable<P> {
         if now_us > flow.seen_us.saturating_add(timeout) {
             return Some(EndReason::Timeout);
         }
-        let opens = packet.l4 == L4::Tcp && packet.tcp.flags & (SYN | ACK) == SYN;
-        (opens && flow.tcp_state().is_over()).then_some(EndReason::TcpReuse)
+        flow.is_reused_by(packet).then_some(EndReason::TcpReuse)
     }
 
     /// Whether a new flow of `tenant` can be taken in without another one being given up for it.
@@ -281,7 +277,7 @@ impl<P: Prefetch> FlowTable<P> {
         let Some(flow) = self.flows.get_mut(id.0) else { return };
         let before = flow.state();
         flow.seen_us = seen.now_us;
-        flow.observe(seen.packet, seen.orientation, seen.frames, seen.bytes, seen.recorded_us);
+        flow.observe(seen.packet, seen.orientation, seen.frame_bytes, seen.recorded_us);
         let after = flow.state();
         if before != after {
             let (key, seen_us) = (flow.key, flow.seen_us);

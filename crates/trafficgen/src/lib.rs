@@ -4,8 +4,8 @@
 //!
 //! Rooms: [`trace`] makes multi-tenant traces (with the private rooms `protocols`, what is said, and `session`, how it
 //! becomes packets); [`pcap`] reads and writes captures; [`rewrite`] gives frames new addresses; [`replay`] walks through
-//! a capture in memory, loop by loop, at a given pace; [`mix`](mod@mix) interleaves replicas of a capture; [`cli`] is
-//! the command line.
+//! a capture in memory, loop by loop, at a given pace; [`send`](mod@send) puts that on a DPDK port; [`mix`](mod@mix)
+//! interleaves replicas of a capture; [`cli`] is the command line.
 
 #![forbid(unsafe_code)]
 
@@ -15,5 +15,6 @@ pub mod pcap;
 mod protocols;
 pub mod replay;
 pub mod rewrite;
+pub mod send;
 mod session;
 pub mod trace;

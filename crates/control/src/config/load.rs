@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::problem::Problems;
-use super::{Config, Document, LoadError, Problem, check, decode};
+use super::{Config, Document, LoadError, Problem, check, decode, warn};
 
 /// Largest file that is read, in bytes: 100,000 steering rules are about 20 MB.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Result<Checked, Vec<Problem>> {
         return Err(problems.into_sorted());
     }
     let mut warnings = Problems::new(text);
-    check::warn(&document, &config, &mut warnings);
+    warn::warn(&document, &config, &mut warnings);
     Ok(Checked { config, document, warnings: warnings.into_sorted() })
 }
 

@@ -6,22 +6,25 @@
 
 mod check;
 mod decode;
+mod device;
 mod load;
 mod number;
 mod problem;
 pub mod schema;
 mod suggest;
 mod value;
+mod warn;
 
 use std::ops::RangeInclusive;
 
+pub use device::Device;
 pub use load::{Checked, FILE_BYTES_MAX, load, parse};
 pub use number::Whole;
 pub use problem::{LoadError, Problem};
 pub use schema::{DEFAULT_PIPELINE, Dataplane, Defrag, Document, Events, Timeouts, Tunnels};
 pub use value::{
-    Device, Direction, HugePages, NAME_CHARS_MAX, Name, PortMode, PortRange, Prefix, Protocol, VLANS,
-    ValueError, VerdictText, VlanRange,
+    Direction, HugePages, NAME_CHARS_MAX, Name, PortMode, PortRange, Prefix, Protocol, VLANS, ValueError,
+    VerdictText, VlanRange,
 };
 
 /// The tenant that owns all traffic where no configuration says otherwise.

@@ -6,9 +6,10 @@
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::device::Device;
 use super::number::Whole;
 use super::value::{
-    Device, Direction, HugePages, Name, PortMode, PortRange, Prefix, Protocol, VerdictText, VlanRange,
+    Direction, HugePages, Name, PortMode, PortRange, Prefix, Protocol, VerdictText, VlanRange,
 };
 
 /// The name of the pipeline that a tenant gets when nothing else is said; it exists even when the file has none.

@@ -1,4 +1,4 @@
-//! The small languages inside the file's strings: names, VLAN ranges, prefixes, port ranges, verdicts, devices.
+//! The small languages inside the file's strings: names, VLAN ranges, prefixes, port ranges, verdicts.
 //!
 //! Each type reads its own text and, in its error, says what it wants instead. Each writes itself back as it is read.
 
@@ -9,30 +9,12 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::de::{self, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest name in characters: a DNS label, so that a name can be part of a host name or a file name.
 pub const NAME_CHARS_MAX: usize = 63;
 
 /// Lowest and highest VLAN identifier that a frame can carry as its VLAN (IEEE 802.1Q: 0 and 4095 are reserved).
 pub const VLANS: RangeInclusive<u16> = 1..=4094;
-
-/// The software drivers of DPDK 22.11 and 24.11 that make an ethdev from a device string.
-const VDEV_DRIVERS: [&str; 13] = [
-    "net_af_packet",
-    "net_af_xdp",
-    "net_bonding",
-    "net_failsafe",
-    "net_memif",
-    "net_null",
-    "net_pcap",
-    "net_ring",
-    "net_tap",
-    "net_tun",
-    "net_vdev_netvsc",
-    "net_vhost",
-    "net_virtio_user",
-];
 
 /// Why a text in the file is not what its field wants.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -48,15 +30,15 @@ pub enum ValueError {
     Sentence(String),
 }
 
-const fn form(wanted: &'static str) -> ValueError {
+pub(super) const fn form(wanted: &'static str) -> ValueError {
     ValueError::Form { wanted }
 }
 
 /// Reads a value of type `T` from a TOML string, or a number where `T` reads plain numbers too.
-struct TextVisitor<T> {
-    wanted: &'static str,
-    numbers: bool,
-    value: std::marker::PhantomData<T>,
+pub(super) struct TextVisitor<T> {
+    pub(super) wanted: &'static str,
+    pub(super) numbers: bool,
+    pub(super) value: std::marker::PhantomData<T>,
 }
 
 impl<T: FromStr<Err = ValueError>> Visitor<'_> for TextVisitor<T> {
@@ -87,16 +69,19 @@ impl<T: FromStr<Err = ValueError>> Visitor<'_> for TextVisitor<T> {
 /// Gives a type serde through its text: `numbers` also reads a bare number and writes one where the text is one.
 macro_rules! text_serde {
     ($type:ty, numbers: $numbers:expr, $wanted:expr) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let visitor =
-                    TextVisitor { wanted: $wanted, numbers: $numbers, value: std::marker::PhantomData };
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let visitor = $crate::config::value::TextVisitor {
+                    wanted: $wanted,
+                    numbers: $numbers,
+                    value: std::marker::PhantomData,
+                };
                 deserializer.deserialize_any(visitor)
             }
         }
 
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let text = self.to_string();
                 match text.parse::<u16>() {
                     Ok(number) if $numbers => serializer.serialize_u16(number),
@@ -433,83 +418,4 @@ impl fmt::Display for VerdictText {
 
 text_serde!(VerdictText, numbers: false, VERDICT_WANTED);
 
-/// A DPDK device: a PCI address, or a vdev's driver, number and arguments.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Device {
-    /// A PCI function, as `DDDD:BB:DD.F` in lower case.
-    Pci(String),
-    /// A vdev string such as `net_af_packet0,iface=veth0`.
-    Vdev(String),
-}
-
-const DEVICE_WANTED: &str =
-    "a PCI address such as \"0000:3b:02.0\" or a vdev such as \"net_af_packet0,iface=veth0\"";
-
-impl Device {
-    /// As EAL wants it after `-a` or `--vdev`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Pci(text) | Self::Vdev(text) => text,
-        }
-    }
-
-    /// What makes two device strings the same device: the PCI address, or the vdev's name without its arguments.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        let text = self.as_str();
-        text.split_once(',').map_or(text, |(id, _)| id)
-    }
-}
-
-impl FromStr for Device {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        if text.bytes().any(|b| b.is_ascii_control() || b.is_ascii_whitespace()) {
-            return Err(form(DEVICE_WANTED));
-        }
-        if let Some(address) = pci_address(text) {
-            return Ok(Self::Pci(address));
-        }
-        let id = text.split_once(',').map_or(text, |(id, _)| id);
-        let driver = id.trim_end_matches(|c: char| c.is_ascii_digit());
-        if VDEV_DRIVERS.contains(&driver) {
-            return Ok(Self::Vdev(text.to_owned()));
-        }
-        if !driver.starts_with("net_") {
-            return Err(form(DEVICE_WANTED));
-        }
-        let instead = super::suggest::closest(driver, VDEV_DRIVERS).map_or_else(
-            || format!("the vdev drivers are {}", VDEV_DRIVERS.join(", ")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        Err(ValueError::Sentence(format!("DPDK has no vdev driver `{driver}`; {instead}")))
-    }
-}
-
-/// `[DDDD:]BB:DD.F` in hexadecimal, with the domain added and in lower case.
-fn pci_address(text: &str) -> Option<String> {
-    let (bus_part, function) = text.rsplit_once('.')?;
-    let parts: Vec<&str> = bus_part.split(':').collect();
-    let (domain, bus, device) = match parts.as_slice() {
-        [domain, bus, device] => (*domain, *bus, *device),
-        [bus, device] => ("0000", *bus, *device),
-        _ => return None,
-    };
-    let hex = |part: &str, digits: usize| part.len() == digits && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let device_ok = hex(device, 2) && u8::from_str_radix(device, 16).is_ok_and(|number| number < 32);
-    let function_ok = function.len() == 1 && function.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    if !hex(domain, 4) || !hex(bus, 2) || !device_ok || !function_ok {
-        return None;
-    }
-    Some(format!("{domain}:{bus}:{device}.{function}").to_ascii_lowercase())
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-text_serde!(Device, numbers: false, DEVICE_WANTED);
+pub(super) use text_serde;

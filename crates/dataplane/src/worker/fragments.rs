@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use dpdk::Mbuf;
 use flow::FlowKey;
-use flow::defrag::{Lost, Outcome};
+use flow::defrag::{Count, Lost, Outcome};
 use wire::{L3, Packet, PacketBuf, TenantId};
 
 use super::Path;
@@ -23,46 +23,79 @@ impl Path {
         if slot.packet.l3 == L3::Ipv4 { &decode.fragments_ipv4 } else { &decode.fragments_ipv6 }.add(1);
         let mut frame = Vec::new();
         let frame = mbuf.contiguous(&mut frame);
-        let outcome = self.defrag.push(frame, &slot.packet, tenant, slot.time.monotonic_us.saturating_mul(1000));
-        let datagram = match outcome {
-            Outcome::Held => {
-                self.fragments_held += 1;
-                return self.publish_held();
+        let now_ns = slot.time.monotonic_us.saturating_mul(1000);
+        let mut outcome = self.defrag.push(frame, &slot.packet, tenant, now_ns);
+        // The frames that stand behind the outcome, besides this one, have been counted as held.
+        let mut frames = Count { packets: 1, bytes: u64::from(slot.frame_bytes) };
+        loop {
+            let (whole, packet) = match outcome {
+                Outcome::Complete(datagram) => {
+                    frames = datagram.frames;
+                    let whole = ethernet_frame(frame, datagram.bytes);
+                    let parsed =
+                        Packet::parse_ethernet(&whole, &self.parse).and_then(|p| p.innermost(&whole, &self.parse));
+                    match parsed {
+                        Ok(packet) => (whole, packet),
+                        Err(reason) => {
+                            self.release(frames);
+                            return self.lose(slot.tenant, Reason::Malformed(reason), frames);
+                        }
+                    }
+                }
+                Outcome::Held => {
+                    self.fragments_held += 1;
+                    return self.publish_held();
+                }
+                Outcome::Dropped(reason) => {
+                    self.release(frames);
+                    return self.lose(slot.tenant, Reason::Fragment(reason), frames);
+                }
+                // The parser says that it is a fragment, so reassembly always takes it; counted all the same.
+                Outcome::NotFragment => return self.lose(slot.tenant, Reason::NonIp, frames),
+            };
+            if packet.fragment.is_none() {
+                self.release(frames);
+                return self.datagram(generation, slot, &whole, packet, frames);
             }
-            Outcome::Dropped(reason) => {
-                return self.lose(slot.tenant, Reason::Fragment(reason), 1, u64::from(slot.frame_bytes));
-            }
-            // The parser says that it is one, so reassembly always takes it; counted all the same.
-            Outcome::NotFragment => return self.lose(slot.tenant, Reason::NonIp, 1, u64::from(slot.frame_bytes)),
-            Outcome::Complete(datagram) => datagram,
-        };
-        self.fragments_held = self.fragments_held.saturating_sub(datagram.frames.packets.saturating_sub(1));
-        let (frames, frame_bytes) = (datagram.frames.packets as u32, datagram.frames.bytes);
-        let whole = ethernet_frame(frame, datagram.bytes);
-        self.publish_held();
-        self.datagram(generation, slot, &whole, (frames, frame_bytes));
+            // A fragment within a reassembled datagram: only forged traffic has it, and every round is shorter.
+            outcome = self.defrag.push_reassembled(&whole, &packet, frames, tenant, now_ns);
+        }
     }
 
-    /// A reassembled datagram, as a frame of its own that stands for `frames` frames of `frame_bytes` in all.
-    fn datagram(&mut self, generation: &Generation, held: &Slot, whole: &[u8], (frames, frame_bytes): (u32, u64)) {
-        let parsed = Packet::parse_ethernet(whole, &self.parse).and_then(|p| p.innermost(whole, &self.parse));
-        let packet = match parsed {
-            Ok(packet) => packet,
-            Err(reason) => return self.lose(held.tenant, Reason::Malformed(reason), u64::from(frames), frame_bytes),
-        };
+    /// Frames that were held of a datagram are held no longer; the last of them never was.
+    fn release(&mut self, frames: Count) {
+        self.fragments_held = self.fragments_held.saturating_sub(frames.packets.saturating_sub(1));
+        self.publish_held();
+    }
+
+    /// A reassembled datagram, as a frame of its own that stands for `frames`.
+    fn datagram(&mut self, generation: &Generation, held: &Slot, whole: &[u8], packet: Packet, frames: Count) {
         let decode = &self.counters.decode;
         if packet.l3 == L3::Ipv4 { &decode.reassembled_ipv4 } else { &decode.reassembled_ipv6 }.add(1);
         decode.count_stack(&packet);
         let packet = Packet { vlans: held.packet.vlans, inner_vlans: held.packet.inner_vlans, ..packet };
         let (key, orientation) = FlowKey::new(&packet.tuple, &packet.vlans, TenantId(held.tenant));
-        let slot = Slot { packet, key, orientation, hash: self.table.hash(&key), guess: None, ..*held };
-        let fate = self.observe(generation, &slot, (frames, frame_bytes)).map(|flow| self.fate_of(generation, flow));
+        // The frame that it would have come in whole: the flow counts what was said, the tenant what was received.
+        let tags = u32::from(held.packet.l3_offset).saturating_sub(u32::from(packet.l3_offset));
+        let slot = Slot {
+            packet,
+            key,
+            orientation,
+            hash: self.table.hash(&key),
+            guess: None,
+            frame_bytes: whole.len() as u32 + tags,
+            ..*held
+        };
+        let fate = self.observe(generation, &slot).map(|flow| self.fate_of(generation, flow));
         self.classify_pending(generation);
         match fate.and_then(|fate| self.verdict(fate)) {
-            Err(reason) => self.lose(held.tenant, reason, u64::from(frames), frame_bytes),
+            Err(reason) => self.lose(held.tenant, reason, frames),
             Ok(verdict) => match self.pool.copy_of(&[whole]) {
-                None => self.lose(held.tenant, Reason::NoMbuf, u64::from(frames), frame_bytes),
-                Some(mbuf) => self.dispatch(generation, verdict, &slot, (frames, frame_bytes as u32), mbuf),
+                None => self.lose(held.tenant, Reason::NoMbuf, frames),
+                Some(mbuf) => {
+                    let size = (frames.packets as u32, frames.bytes as u32);
+                    self.dispatch(generation, verdict, &slot, size, mbuf);
+                }
             },
         }
     }
@@ -86,8 +119,8 @@ impl Path {
         self.counters.fragments_held.store(self.fragments_held, Ordering::Relaxed);
     }
 
-    fn lose(&self, tenant: u16, reason: Reason, packets: u64, bytes: u64) {
-        self.counters.tenant(usize::from(tenant)).count_not_inspected(reason, packets, bytes);
+    fn lose(&self, tenant: u16, reason: Reason, frames: Count) {
+        self.counters.tenant(usize::from(tenant)).count_not_inspected(reason, frames.packets, frames.bytes);
     }
 }
 

@@ -112,7 +112,7 @@ impl Lane {
         for (slot, mbuf) in slots.iter_mut().zip(burst.iter()) {
             match slot.fate {
                 Fate::Flow => {
-                    let is_icmp = matches!(slot.packet.l4, L4::Icmp | L4::Icmpv6);
+                    let is_icmp = slot.packet.l4 == L4::Icmp;
                     if !(is_icmp && path.icmp_without_flow(generation, slot, mbuf.data())) {
                         path.flow_of(generation, slot);
                     }
@@ -193,8 +193,8 @@ impl Path {
         }
     }
 
-    /// An ICMP error belongs to the flow that it quotes. One that quotes no known flow begins none either (as in the
-    /// reference): it is steered on its own, and `true` is returned.
+    /// An ICMP error belongs to the flow that it quotes. One that quotes no known flow begins none either: it is steered
+    /// on its own, and `true` is returned. `ICMPv6` errors are flows of their own. The reference does it so.
     #[cold]
     fn icmp_without_flow(&mut self, generation: &Generation, slot: &mut Slot, frame: &[u8]) -> bool {
         let Some(error) = slot.packet.icmp_error(frame) else { return false };
@@ -214,7 +214,7 @@ impl Path {
     /// Pass 3: finds or makes the packet's flow, and counts the packet there.
     #[inline]
     fn flow_of(&mut self, generation: &Generation, slot: &mut Slot) {
-        slot.fate = match self.observe(generation, slot, (1, u64::from(slot.frame_bytes))) {
+        slot.fate = match self.observe(generation, slot) {
             Err(reason) => Fate::Uninspected(reason),
             Ok(flow) => self.fate_of(generation, flow),
         };
@@ -241,19 +241,13 @@ impl Path {
         }
     }
 
-    /// Finds or makes the flow of a packet, and counts it: `frames` frames with `bytes` bytes in all.
+    /// Finds or makes the flow of a packet, and counts the packet there.
     #[inline]
-    pub(super) fn observe(
-        &mut self,
-        generation: &Generation,
-        slot: &Slot,
-        (frames, bytes): (u32, u64),
-    ) -> Result<FlowId, Reason> {
+    pub(super) fn observe(&mut self, generation: &Generation, slot: &Slot) -> Result<FlowId, Reason> {
         let seen = Observation {
             packet: &slot.packet,
             orientation: slot.orientation,
-            frames,
-            bytes,
+            frame_bytes: u64::from(slot.frame_bytes),
             recorded_us: slot.time.recorded_us,
             now_us: slot.time.monotonic_us,
         };

@@ -110,7 +110,7 @@ pub(crate) enum CaptureError {
     LinkType {
         /// The file.
         path: PathBuf,
-        /// The LINKTYPE_ value.
+        /// The `LINKTYPE_` value.
         link_type: u32,
     },
     /// A pcapng whose interfaces differ in what libpcap wants to be the same.
@@ -126,7 +126,7 @@ pub(crate) enum CaptureError {
     },
 }
 
-/// LINKTYPE_ETHERNET of the tcpdump group's registry.
+/// `LINKTYPE_ETHERNET` of the tcpdump group's registry.
 const ETHERNET: u32 = 1;
 
 /// The most bytes of one packet that libpcap reads of an Ethernet capture.

@@ -302,7 +302,7 @@ fn pcapng_damage_is_named() {
     };
     let put = |at: usize, value: u32| {
         move |bytes: &mut Vec<u8>, start: usize| {
-            bytes[start + at..start + at + 4].copy_from_slice(&value.to_le_bytes())
+            bytes[start + at..start + at + 4].copy_from_slice(&value.to_le_bytes());
         }
     };
     assert!(damage(&put(4, 11)).ends_with("its block length cannot be right"));

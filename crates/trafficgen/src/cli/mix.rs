@@ -67,6 +67,6 @@ impl MixArguments {
             summary.skipped.total(),
             self.source.display(),
         );
-        Ok(Said { text, json: serde_json::to_string(&summary), as_json: self.json })
+        Ok(Said { text, json: serde_json::to_string(&summary), as_json: self.json, failure: None })
     }
 }

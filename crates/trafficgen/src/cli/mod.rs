@@ -1,9 +1,12 @@
-//! The command line: `trafficgen trace` and `trafficgen mix`.
+//! The command line: `trafficgen trace`, `trafficgen mix` and `trafficgen send`.
 //!
-//! In: arguments. Out: files, a summary on stdout (one JSON object with `--json`), errors on stderr in one line each, and
+//! In: arguments. Out: files or traffic, a summary on stdout (one JSON object with `--json`), errors on stderr in one line each, and
 //! an exit code: 0 done, 1 failed, 2 usage.
 
+mod interrupt;
 mod mix;
+mod rate;
+mod send;
 mod trace;
 
 use std::ffi::OsString;
@@ -11,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Makes multi-tenant traffic: traces from a seed, and mixes of captures.
+/// Makes multi-tenant traffic: traces from a seed, mixes of captures, and captures sent into a port.
 #[derive(Debug, Parser)]
 #[command(name = "trafficgen", version, propagate_version = true)]
 struct Arguments {
@@ -23,6 +26,7 @@ struct Arguments {
 enum Command {
     Trace(trace::TraceArguments),
     Mix(mix::MixArguments),
+    Send(send::SendArguments),
 }
 
 /// A summary that can be said in both ways.
@@ -30,6 +34,8 @@ struct Said {
     text: String,
     json: serde_json::Result<String>,
     as_json: bool,
+    /// What went wrong, when there is a summary all the same.
+    failure: Option<String>,
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -45,22 +51,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let said = match arguments.command {
         Command::Trace(arguments) => arguments.run(),
         Command::Mix(arguments) => arguments.run(),
+        Command::Send(arguments) => arguments.run(),
     };
-    let line = match said {
-        Ok(Said { as_json: true, json, .. }) => json.map_err(|error| error.to_string()),
-        Ok(Said { text, .. }) => Ok(text),
-        Err(error) => Err(error),
+    let failure = match said {
+        Ok(Said { text, json, as_json, failure }) => {
+            match if as_json { json } else { Ok(text) } {
+                Ok(line) => println!("{line}"),
+                Err(error) => return fail(&error.to_string()),
+            }
+            failure
+        }
+        Err(error) => Some(error),
     };
-    match line {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("trafficgen: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    failure.map_or(ExitCode::SUCCESS, |error| fail(&error))
+}
+
+fn fail(error: &str) -> ExitCode {
+    eprintln!("trafficgen: {error}");
+    ExitCode::FAILURE
 }
 
 /// A number of bytes with its unit, for people.

@@ -68,6 +68,6 @@ impl TraceArguments {
             self.first_vlan,
             self.first_vlan + self.tenants - 1,
         );
-        Ok(Said { text, json: serde_json::to_string(&truth), as_json: self.json })
+        Ok(Said { text, json: serde_json::to_string(&truth), as_json: self.json, failure: None })
     }
 }

@@ -23,10 +23,7 @@ pub(super) fn ethernet(packet: &mut Packet, frame: &[u8], options: &ParseOptions
     if frame.len() > FRAME_LEN_MAX {
         return Err(Malformed::FrameTooLong);
     }
-    let Some((header, rest)) = frame.split_first_chunk::<14>() else {
-        return Err(Malformed::EthernetHeaderTruncated);
-    };
-    headers(packet, u16::from_be_bytes([header[12], header[13]]), rest, header.len(), options)
+    headers(packet, ethertype::ETHERNET, frame, 0, options)
 }
 
 /// The VLAN identifier of a tag.
@@ -68,9 +65,9 @@ pub(super) fn headers(
     mut offset: usize,
     options: &ParseOptions,
 ) -> Result<(), Malformed> {
-    // Tags belong to the tenant only as long as no second Ethernet header was entered.
-    let mut outermost = packet.depth == 0;
-    let mut tags = if outermost { packet.vlans.count } else { 0 };
+    // Only the tags of the frame's own Ethernet header say whose it is.
+    let mut outermost = false;
+    let mut tags = 0;
     for _ in 0..LINK_HEADERS_MAX {
         let step = match next {
             ethertype::IPV4 => return network::ipv4(packet, rest, offset, options),
@@ -92,7 +89,7 @@ pub(super) fn headers(
             ethertype::ETHERNET => {
                 let (header, rest) =
                     rest.split_first_chunk::<14>().ok_or(Malformed::EthernetHeaderTruncated)?;
-                outermost = false;
+                outermost = packet.depth == 0 && offset == 0;
                 tags = 0;
                 packet.inner_vlans = Vlans::default();
                 Some(Step { next: u16::from_be_bytes([header[12], header[13]]), header_len: 14, rest })

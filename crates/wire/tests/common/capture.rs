@@ -61,8 +61,13 @@ pub fn corpora() -> Option<PathBuf> {
     None
 }
 
-/// The Ethernet captures of the shared folder and its `enterprise.pcap`.
-pub fn ethernet_captures(corpora: &Path) -> Vec<(PathBuf, Capture)> {
+/// The Ethernet link type.
+pub const ETHERNET: &[u32] = &[1];
+/// The link types of IP packets without link layer: of either version, IPv4, IPv6.
+pub const RAW_IP: &[u32] = &[101, 228, 229];
+
+/// The shared folder's golden captures and its `enterprise.pcap`, those of the given link types.
+pub fn captures(corpora: &Path, link_types: &[u32]) -> Vec<(PathBuf, Capture)> {
     let mut paths: Vec<_> = std::fs::read_dir(corpora.join("suricata-verify"))
         .expect("the folder of golden tests")
         .map(|entry| entry.expect("a readable folder").path().join("input.pcap"))
@@ -70,5 +75,5 @@ pub fn ethernet_captures(corpora: &Path) -> Vec<(PathBuf, Capture)> {
     paths.push(corpora.join("pcap/enterprise.pcap"));
     paths.sort();
     let captures = paths.into_iter().map(|path| (path.clone(), Capture::read(&path)));
-    captures.filter(|(_, capture)| capture.link_type == 1).collect()
+    captures.filter(|(_, capture)| link_types.contains(&capture.link_type)).collect()
 }

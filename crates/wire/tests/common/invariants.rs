@@ -17,8 +17,11 @@ pub fn check_ethernet(frame: &[u8]) {
         let assigned = dirty.assign_ethernet(frame, &options);
         assert_eq!(parsed, assigned.map(|()| dirty), "parsing in place says something else");
         assert_same_inside_gre(frame, parsed, &options);
+        // Also of a malformed frame, whose tenant must be known to count it.
+        let tags = Packet::vlan_tags(frame);
         if let Ok(packet) = parsed {
             assert_eq!(packet.depth, 0);
+            assert_eq!(packet.vlans, tags);
             check_stack(packet, frame, &options);
         }
     }

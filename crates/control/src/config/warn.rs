@@ -1,0 +1,38 @@
+//! What is allowed and probably not meant.
+
+use super::Config;
+use super::check::by_priority;
+use super::problem::Problems;
+use super::schema::Document;
+
+/// Looks through a document that passed every check.
+pub(crate) fn warn(document: &Document, config: &Config, warnings: &mut Problems<'_>) {
+    let written = by_priority(document);
+    let rules = crate::engine::steering(config);
+    for classify::Warning::Unreachable { rule, by } in
+        classify::validate(&rules, config.tenants.len()).unwrap_or_default()
+    {
+        let (rule, by) = (written.get(rule.0 as usize), written.get(by.0 as usize));
+        if let (Some(rule), Some(by)) = (rule, by) {
+            let (name, by_name) = (rule.name.get_ref(), by.name.get_ref());
+            let by_line = warnings.line_of(&by.name.span());
+            warnings.add(
+                &rule.name.span(),
+                format!("steering rule `{name}` never decides: `{by_name}` on line {by_line} comes first and matches all it matches"),
+                "remove it, or give it a lower priority number",
+            );
+        }
+    }
+    for tenant in &document.tenant {
+        let name = tenant.name.get_ref();
+        let has_port =
+            document.port.iter().any(|port| port.tenant.as_ref().is_some_and(|t| t.get_ref() == name));
+        if tenant.vlans.is_empty() && !tenant.any_vlan.get_ref() && !has_port {
+            warnings.add(
+                &tenant.name.span(),
+                format!("tenant `{name}` has no VLAN and no port, so it gets no traffic"),
+                "give it `vlans` or an access port",
+            );
+        }
+    }
+}
