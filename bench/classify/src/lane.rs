@@ -96,7 +96,7 @@ impl Cases {
             LaneParts {
                 table,
                 defrag: Defrag::new(flow::defrag::Config::default())?,
-                records: Records::new(self.events.producer(), Timeouts::default(), None),
+                records: Records::new(self.events.producer(), Arc::clone(&counters), Timeouts::default(), None),
                 counters: Arc::clone(&counters),
                 tools: Vec::new(),
                 pool: self.pool.clone(),

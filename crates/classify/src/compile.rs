@@ -1,8 +1,12 @@
 //! Rules and queries in the matcher's form.
 //!
 //! A rule becomes one entry per (protocol, orientation) that it stands for: a port condition without a protocol stands
-//! for TCP, UDP and SCTP, an either-way rule for both orientations. Tenant and VLAN come first in the key, so rules of
-//! different tenants share no path behind them and cannot multiply each other.
+//! for TCP, UDP and SCTP, an either-way rule for both orientations.
+//!
+//! What keeps compiling cheap: the matcher walks a key from front to back, and a rule that leaves a field open is copied
+//! behind every value that other rules name there. So the fields that most rules name come first (tenant, addresses),
+//! VLAN last; and entries that name other ends than each other never share a context ([`Entry::shape`]). 1,000 networks
+//! matched either way took 14 s in one context and take 0.1 s in one per shape.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -33,9 +37,23 @@ pub(crate) struct End {
     ports: AclValue,
 }
 
-pub(crate) const V4_FIELDS: usize = 9;
+/// One entry of the matcher.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Entry<const N: usize> {
+    /// Which ends have an address condition: 0 neither, 1 source, 2 destination, 3 both.
+    pub(crate) shape: usize,
+    pub(crate) fields: [AclValue; N],
+}
+
+/// Number of different [`Entry::shape`]s.
+pub(crate) const SHAPES: usize = 4;
+
+/// The most entries of one rule: each protocol with ports, both ways.
+pub(crate) const ENTRIES_MAX: usize = 2 * PORT_PROTOCOLS.len();
+
+pub(crate) const V4_FIELDS: usize = 7;
 pub(crate) const V4_KEY: usize = 24;
-pub(crate) const V6_FIELDS: usize = 15;
+pub(crate) const V6_FIELDS: usize = 13;
 pub(crate) const V6_KEY: usize = 48;
 
 /// Flows of IPv4.
@@ -49,16 +67,17 @@ pub(crate) struct V6;
 pub(crate) struct NonIp;
 
 const PROTOCOL: AclField = AclField::Bits(1);
-const TENANT: AclField = AclField::Bits(2);
-const PAD: AclField = AclField::Bits(2);
-const VLAN: AclField = AclField::Range(2);
+// Two bytes would do for both, but fields come in words of four.
+const TENANT: AclField = AclField::Bits(4);
+const VLAN: AclField = AclField::Range(4);
 const ADDRESS: AclField = AclField::Prefix(4);
 const PORT: AclField = AclField::Range(2);
 
 const LAYOUT_V4: AclLayout<V4_FIELDS, V4_KEY> =
-    checked(AclLayout::new([PROTOCOL, TENANT, PAD, ADDRESS, ADDRESS, PORT, PORT, VLAN, PAD]));
+    checked(AclLayout::new([PROTOCOL, TENANT, ADDRESS, ADDRESS, PORT, PORT, VLAN]));
 const LAYOUT_V6: AclLayout<V6_FIELDS, V6_KEY> = checked(AclLayout::new([
-    PROTOCOL, TENANT, PAD, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, PORT, PORT, VLAN, PAD,
+    PROTOCOL, TENANT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, PORT, PORT,
+    VLAN,
 ]));
 
 /// Fails the compilation if a layout above is not one.
@@ -83,25 +102,18 @@ impl Family<V4_FIELDS, V4_KEY> for V4 {
         let [e, f, g, h] = tuple.dst.v4_octets();
         let [s0, s1] = tuple.src_port.to_be_bytes();
         let [d0, d1] = tuple.dst_port.to_be_bytes();
-        AclKey([tuple.protocol, 0, 0, 0, t0, t1, 0, 0, a, b, c, d, e, f, g, h, s0, s1, d0, d1, v0, v1, 0, 0])
+        AclKey([tuple.protocol, 0, 0, 0, 0, 0, t0, t1, a, b, c, d, e, f, g, h, s0, s1, d0, d1, 0, 0, v0, v1])
     }
 
     fn takes(rule: &Rule) -> bool {
         ![rule.source, rule.destination].iter().any(|prefix| matches!(prefix, Some(IpNet::V6(_))))
     }
 
-    fn fields([protocol, tenant, vlan]: [AclValue; 3], [source, destination]: &[End; 2]) -> [AclValue; V4_FIELDS] {
-        [
-            protocol,
-            tenant,
-            exactly(None, 0),
-            source.v4(),
-            destination.v4(),
-            source.ports,
-            destination.ports,
-            vlan,
-            exactly(None, 0),
-        ]
+    fn fields(
+        [protocol, tenant, vlan]: [AclValue; 3],
+        [source, destination]: &[End; 2],
+    ) -> [AclValue; V4_FIELDS] {
+        [protocol, tenant, source.v4(), destination.v4(), source.ports, destination.ports, vlan]
     }
 }
 
@@ -130,8 +142,8 @@ impl Family<V6_FIELDS, V6_KEY> for V6 {
         let tuple = &query.tuple;
         let mut key = [0; V6_KEY];
         key[0] = tuple.protocol;
-        key[4..6].copy_from_slice(&query.tenant.0.to_be_bytes());
-        key[44..46].copy_from_slice(&vlan(query).to_be_bytes());
+        key[6..8].copy_from_slice(&query.tenant.0.to_be_bytes());
+        key[46..48].copy_from_slice(&vlan(query).to_be_bytes());
         key[8..24].copy_from_slice(&tuple.src.0);
         key[24..40].copy_from_slice(&tuple.dst.0);
         key[40..42].copy_from_slice(&tuple.src_port.to_be_bytes());
@@ -143,10 +155,13 @@ impl Family<V6_FIELDS, V6_KEY> for V6 {
         ![rule.source, rule.destination].iter().any(|prefix| matches!(prefix, Some(IpNet::V4(_))))
     }
 
-    fn fields([protocol, tenant, vlan]: [AclValue; 3], [source, destination]: &[End; 2]) -> [AclValue; V6_FIELDS] {
+    fn fields(
+        [protocol, tenant, vlan]: [AclValue; 3],
+        [source, destination]: &[End; 2],
+    ) -> [AclValue; V6_FIELDS] {
         let [s0, s1, s2, s3] = source.v6();
         let [d0, d1, d2, d3] = destination.v6();
-        [protocol, tenant, exactly(None, 0), s0, s1, s2, s3, d0, d1, d2, d3, source.ports, destination.ports, vlan, exactly(None, 0)]
+        [protocol, tenant, s0, s1, s2, s3, d0, d1, d2, d3, source.ports, destination.ports, vlan]
     }
 }
 
@@ -178,42 +193,47 @@ impl End {
     }
 }
 
-fn exactly(value: Option<u16>, all: u32) -> AclValue {
-    value.map_or(AclValue::Bits { value: 0, mask: 0 }, |value| AclValue::Bits { value: u32::from(value), mask: all })
+fn exactly(value: Option<u16>, mask: u32) -> AclValue {
+    match value {
+        Some(value) => AclValue::Bits { value: u32::from(value), mask },
+        None => AclValue::Bits { value: 0, mask: 0 },
+    }
 }
 
-fn range(range: Option<&RangeInclusive<u16>>) -> AclValue {
-    let (first, last) = range.map_or((0, u16::MAX), |range| (*range.start(), *range.end()));
-    AclValue::Range { first: u32::from(first), last: u32::from(last) }
+fn range(range: Option<&RangeInclusive<u16>>, all: u32) -> AclValue {
+    match range {
+        Some(range) => AclValue::Range { first: u32::from(*range.start()), last: u32::from(*range.end()) },
+        None => AclValue::Range { first: 0, last: all },
+    }
 }
 
-/// The matcher's entries for one rule.
+/// The matcher's entries for one rule; none if flows of this kind cannot match it.
 pub(crate) fn entries<F: Family<N, K>, const N: usize, const K: usize>(
     rule: &Rule,
-) -> ArrayVec<(usize, [AclValue; N]), { 2 * PORT_PROTOCOLS.len() }> {
+) -> ArrayVec<Entry<N>, ENTRIES_MAX> {
     let mut entries = ArrayVec::new();
     if !F::takes(rule) {
         return entries;
     }
-    let ends = [
-        End { prefix: rule.source, ports: range(rule.source_ports.as_ref()) },
-        End { prefix: rule.destination, ports: range(rule.destination_ports.as_ref()) },
-    ];
-    let tenant = exactly(rule.tenant.map(|tenant| tenant.0), 0xffff);
-    let vlan = range(rule.vlan.as_ref());
-    let each = |protocol: Option<u8>, entries: &mut ArrayVec<_, 6>| {
+    let source = End { prefix: rule.source, ports: range(rule.source_ports.as_ref(), 0xffff) };
+    let destination = End { prefix: rule.destination, ports: range(rule.destination_ports.as_ref(), 0xffff) };
+    let tenant = exactly(rule.tenant.map(|tenant| tenant.0), u32::MAX);
+    let vlan = range(rule.vlan.as_ref(), u32::MAX);
+    let mut each = |protocol: Option<u8>| {
         let tags = [exactly(protocol.map(u16::from), 0xff), tenant, vlan];
-        let g = |ends: &[End; 2]| usize::from(ends[0].prefix.is_some()) | usize::from(ends[1].prefix.is_some()) << 1 | usize::from(rule.tenant.is_some()) << 2 | usize::from(rule.vlan.is_some()) << 3 | usize::from(protocol.is_some()) << 4;
-        entries.push((g(&ends), F::fields(tags, &ends)));
-        let [source, destination] = ends;
-        let turned = (g(&[destination, source]), F::fields(tags, &[destination, source]));
-        if rule.direction == Direction::Either && entries.last() != Some(&turned) {
+        let entry = |ends: [End; 2]| {
+            let [source, destination] = ends.map(|end| usize::from(end.prefix.is_some()));
+            Entry { shape: source | destination << 1, fields: F::fields(tags, &ends) }
+        };
+        let (straight, turned) = (entry([source, destination]), entry([destination, source]));
+        entries.push(straight);
+        if rule.direction == Direction::Either && turned != straight {
             entries.push(turned);
         }
     };
     match protocols(rule) {
-        None => each(None, &mut entries),
-        Some(protocols) => protocols.iter().for_each(|protocol| each(Some(*protocol), &mut entries)),
+        None => each(None),
+        Some(protocols) => protocols.iter().for_each(|protocol| each(Some(*protocol))),
     }
     entries
 }

@@ -12,6 +12,8 @@ mod classifier;
 mod compile;
 mod linear;
 mod rule;
+mod shadow;
+mod table;
 mod validate;
 mod verdict;
 

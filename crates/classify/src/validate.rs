@@ -1,11 +1,11 @@
 //! What a list of rules must fulfil, and what in it is probably a mistake.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use crate::rule::{Direction, PORT_PROTOCOLS, Rule, RuleIndex, has_ports};
+use crate::rule::{PORT_PROTOCOLS, Rule, RuleIndex, has_ports};
+use crate::shadow::unreachable_rules;
 
 /// The most rules of one list: what the compiled form is tested with.
 pub const RULES_MAX: usize = 10_000;
@@ -105,13 +105,17 @@ pub fn validate(rules: &[Rule], tenants: usize) -> Result<Vec<Warning>, BuildErr
     let mut names: HashMap<&str, usize> = HashMap::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
         if let Some(first) = names.insert(&rule.name, index) {
-            return Err(BuildError::DuplicateName { name: rule.name.clone(), first: first + 1, second: index + 1 });
+            return Err(BuildError::DuplicateName {
+                name: rule.name.clone(),
+                first: first + 1,
+                second: index + 1,
+            });
         }
         if let Some(problem) = problem(rule, tenants) {
             return Err(BuildError::Rule { name: rule.name.clone(), problem });
         }
     }
-    Ok(unreachable_rules(rules))
+    Ok(unreachable_rules(rules, &deciding_order(rules)))
 }
 
 fn problem(rule: &Rule, tenants: usize) -> Option<RuleProblem> {
@@ -133,7 +137,9 @@ fn problem(rule: &Rule, tenants: usize) -> Option<RuleProblem> {
         }
     }
     match (rule.source, rule.destination) {
-        (Some(source), Some(destination)) if is_v4(source) != is_v4(destination) => Some(RuleProblem::MixedVersions),
+        (Some(source), Some(destination)) if is_v4(source) != is_v4(destination) => {
+            Some(RuleProblem::MixedVersions)
+        }
         _ => None,
     }
 }
@@ -146,98 +152,8 @@ pub(crate) fn deciding_order(rules: &[Rule]) -> Vec<RuleIndex> {
     order.into_iter().map(|(_, index)| index).collect()
 }
 
-fn is_v4(prefix: IpNet) -> bool {
+pub(crate) fn is_v4(prefix: IpNet) -> bool {
     matches!(prefix, IpNet::V4(_))
-}
-
-/// Looks for rules that one earlier rule covers. Quadratic, but almost every pair is told apart by its first comparison,
-/// and a rule with a tenant meets only its tenant's rules and those without one.
-fn unreachable_rules(rules: &[Rule]) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let mut of_all: Vec<(RuleIndex, &Rule)> = Vec::new();
-    let mut of_tenant: HashMap<u16, Vec<(RuleIndex, &Rule)>> = HashMap::new();
-    for index in deciding_order(rules) {
-        let Some(rule) = rules.get(index.0 as usize) else { continue };
-        let own = rule.tenant.and_then(|tenant| of_tenant.get(&tenant.0)).map_or(&[][..], Vec::as_slice);
-        let by = [of_all.as_slice(), own]
-            .into_iter()
-            .filter_map(|earlier| earlier.iter().find(|(_, earlier)| covers(earlier, rule)))
-            .map(|(by, _)| *by)
-            .min_by_key(|by| (rules.get(by.0 as usize).map(|rule| rule.priority), *by));
-        if let Some(by) = by {
-            warnings.push(Warning::Unreachable { rule: index, by });
-            // What it covers, `by` covers too.
-            continue;
-        }
-        match rule.tenant {
-            None => of_all.push((index, rule)),
-            Some(tenant) => of_tenant.entry(tenant.0).or_default().push((index, rule)),
-        }
-    }
-    warnings
-}
-
-/// Whether `wide` matches every flow that `narrow` matches. Tenants are compared by the caller's choice of pairs, and
-/// here once more.
-fn covers(wide: &Rule, narrow: &Rule) -> bool {
-    if wide.tenant.is_some() && wide.tenant != narrow.tenant
-        || !covers_range(wide.vlan.as_ref(), narrow.vlan.as_ref())
-        || !covers_protocol(wide, narrow)
-    {
-        return false;
-    }
-    let straight = covers_ends(ends(wide), ends(narrow));
-    // An either-way rule is covered if both of its ways are, each by one way of the wide rule.
-    match (wide.direction, narrow.direction) {
-        (Direction::Initiator, Direction::Initiator) => straight,
-        (Direction::Initiator, Direction::Either) => straight && covers_ends(ends(wide), swapped(ends(narrow))),
-        // Swapping both rules changes nothing, so the narrow rule's second way needs no look of its own.
-        (Direction::Either, _) => straight || covers_ends(swapped(ends(wide)), ends(narrow)),
-    }
-}
-
-/// Source and destination: prefix and ports of each.
-type Ends<'a> = [(Option<IpNet>, Option<&'a RangeInclusive<u16>>); 2];
-
-fn ends(rule: &Rule) -> Ends<'_> {
-    [(rule.source, rule.source_ports.as_ref()), (rule.destination, rule.destination_ports.as_ref())]
-}
-
-fn swapped(ends: Ends<'_>) -> Ends<'_> {
-    let [source, destination] = ends;
-    [destination, source]
-}
-
-fn covers_ends(wide: Ends<'_>, narrow: Ends<'_>) -> bool {
-    let version = narrow.iter().find_map(|(prefix, _)| prefix.map(is_v4));
-    wide.into_iter().zip(narrow).all(|((wide_prefix, wide_ports), (prefix, ports))| {
-        // 0.0.0.0/0 covers "any address" in a rule whose other end says that it is of that version.
-        let prefix_covered = wide_prefix.is_none_or(|wide| match prefix {
-            Some(narrow) => wide.contains(&narrow),
-            None => wide.prefix_len() == 0 && version == Some(is_v4(wide)),
-        });
-        // That the narrow rule is about a protocol with ports is looked at by `covers_protocol`.
-        prefix_covered && wide_ports.is_none_or(|wide| covers_range(Some(wide), Some(ports.unwrap_or(&ALL_PORTS))))
-    })
-}
-
-static ALL_PORTS: RangeInclusive<u16> = 0..=u16::MAX;
-
-fn covers_range(wide: Option<&RangeInclusive<u16>>, narrow: Option<&RangeInclusive<u16>>) -> bool {
-    match (wide, narrow) {
-        (None, _) => true,
-        (Some(wide), Some(narrow)) => wide.start() <= narrow.start() && narrow.end() <= wide.end(),
-        (Some(_), None) => false,
-    }
-}
-
-/// Protocols, with "has a port condition" meaning one of [`PORT_PROTOCOLS`].
-fn covers_protocol(wide: &Rule, narrow: &Rule) -> bool {
-    match (protocols(wide), protocols(narrow)) {
-        (None, _) => true,
-        (Some(wide), Some(narrow)) => narrow.iter().all(|protocol| wide.contains(protocol)),
-        (Some(_), None) => false,
-    }
 }
 
 /// The protocols that a rule matches; `None` for all.

@@ -123,12 +123,14 @@ impl VerdictText {
         tool: impl FnOnce(&str) -> Option<ToolId>,
     ) -> Result<Verdict, VerdictTextError> {
         match self {
-            Self::Pipeline(name) => {
-                pipeline(name).map(Verdict::Pipeline).ok_or_else(|| VerdictTextError::NoPipeline(name.clone()))
-            }
+            Self::Pipeline(name) => pipeline(name)
+                .map(Verdict::Pipeline)
+                .ok_or_else(|| VerdictTextError::NoPipeline(name.clone())),
             Self::Shunt => Ok(Verdict::Shunt),
             Self::Drop => Ok(Verdict::Drop),
-            Self::Tool(port) => tool(port).map(Verdict::Tool).ok_or_else(|| VerdictTextError::NoTool(port.clone())),
+            Self::Tool(port) => {
+                tool(port).map(Verdict::Tool).ok_or_else(|| VerdictTextError::NoTool(port.clone()))
+            }
         }
     }
 }
@@ -174,7 +176,8 @@ mod tests {
     fn names_are_looked_up() {
         let pipeline = |name: &str| (name == "full").then_some(PipelineId(3));
         let tool = |name: &str| (name == "zeek").then_some(ToolId(4));
-        let resolve = |text: &str| text.parse::<VerdictText>().and_then(|verdict| verdict.resolve(pipeline, tool));
+        let resolve =
+            |text: &str| text.parse::<VerdictText>().and_then(|verdict| verdict.resolve(pipeline, tool));
         assert_eq!(resolve("pipeline full"), Ok(Verdict::Pipeline(PipelineId(3))));
         assert_eq!(resolve("tool zeek"), Ok(Verdict::Tool(ToolId(4))));
         assert_eq!(resolve("shunt"), Ok(Verdict::Shunt));

@@ -151,8 +151,8 @@ pub struct DecodeCounters {
     pub vxlan: Counter,
     /// Packets inside Geneve.
     pub geneve: Counter,
-    /// Packets inside IP.
-    pub ip_in_ip: Counter,
+    /// Packets inside IP, by the IP version inside and outside: 4 in 4, 6 in 4, 4 in 6, 6 in 6.
+    pub ip_in_ip: [Counter; 4],
     /// Length of the longest frame.
     pub frame_bytes_max: Counter,
     /// IPv4 fragments.
@@ -167,7 +167,8 @@ pub struct DecodeCounters {
 
 impl DecodeCounters {
     /// Every counter with EVE's name for it.
-    pub fn named(&self) -> [(&'static str, u64); 20] {
+    pub fn named(&self) -> [(&'static str, u64); 23] {
+        let [ipv4_in_ipv4, ipv6_in_ipv4, ipv4_in_ipv6, ipv6_in_ipv6] = &self.ip_in_ip;
         [
             ("ipv4", &self.ipv4),
             ("ipv6", &self.ipv6),
@@ -183,7 +184,10 @@ impl DecodeCounters {
             ("gre", &self.gre),
             ("vxlan", &self.vxlan),
             ("geneve", &self.geneve),
-            ("ip_in_ip", &self.ip_in_ip),
+            ("ipv4_in_ipv4", ipv4_in_ipv4),
+            ("ipv6_in_ipv4", ipv6_in_ipv4),
+            ("ipv4_in_ipv6", ipv4_in_ipv6),
+            ("ipv6_in_ipv6", ipv6_in_ipv6),
             ("max_pkt_size", &self.frame_bytes_max),
             ("fragments_ipv4", &self.fragments_ipv4),
             ("fragments_ipv6", &self.fragments_ipv6),
@@ -217,6 +221,10 @@ pub struct WorkerCounters {
     pub cycles: StageCycles,
     /// Flows by IP protocol family: TCP, UDP, `ICMPv4`, `ICMPv6`, other.
     pub flows_by_protocol: [Counter; 5],
+    /// Flows that ended, by their state then: new, established, closed.
+    pub flows_ended: [Counter; 3],
+    /// TCP flows that ended, by the connection's state then, in the order of `TcpState`.
+    pub tcp_ended: [Counter; 11],
     /// Flows in the table now.
     pub flows_active: AtomicU64,
     /// Fragments held for reassembly now.
@@ -236,6 +244,8 @@ impl WorkerCounters {
             decode: DecodeCounters::default(),
             cycles: StageCycles::default(),
             flows_by_protocol: Default::default(),
+            flows_ended: Default::default(),
+            tcp_ended: Default::default(),
             flows_active: AtomicU64::new(0),
             fragments_held: AtomicU64::new(0),
             inbox_packets: AtomicU64::new(0),

@@ -260,6 +260,7 @@ impl Engine {
                 feeds.push(sender);
                 Source::Ports(receiver)
             };
+            let counters = self.new_counters(config);
             let lane = LaneParts {
                 table: FlowTable::new(&TableConfig {
                     flows_max: config.flows_max,
@@ -268,8 +269,13 @@ impl Engine {
                     seed: HashSeed::new(config.hash_seed),
                 })?,
                 defrag: Defrag::new(config.defrag.clone())?,
-                records: Records::new(events(), config.timeouts, config.community_id_seed),
-                counters: self.new_counters(config),
+                records: Records::new(
+                    events(),
+                    Arc::clone(&counters),
+                    config.timeouts,
+                    config.community_id_seed,
+                ),
+                counters,
                 tools,
                 pool: self.pool.clone(),
                 parse: config.parse,

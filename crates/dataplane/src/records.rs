@@ -1,11 +1,15 @@
 //! From ended flows to events.
 
+use std::sync::Arc;
+
 use event::{Event, FlowEnd, FlowRecord, Label, Ports, TcpSummary, Volume};
 use flow::{EndReason, Flow, HashSeed};
 use sink::Producer;
 
-use crate::generation::Generation;
 use classify::Verdict;
+
+use crate::counters::WorkerCounters;
+use crate::generation::Generation;
 
 /// Makes a worker's flow records and hands them to the event thread.
 pub struct Records {
@@ -16,15 +20,21 @@ pub struct Records {
     timeouts: flow::Timeouts,
     id_seed: HashSeed,
     community_id_seed: Option<u16>,
+    counters: Arc<WorkerCounters>,
 }
 
 impl Records {
     /// `timeouts` are the flow table's: they say when a flow that timed out was over.
-    pub fn new(producer: Producer, timeouts: flow::Timeouts, community_id_seed: Option<u16>) -> Self {
+    pub fn new(
+        producer: Producer,
+        counters: Arc<WorkerCounters>,
+        timeouts: flow::Timeouts,
+        community_id_seed: Option<u16>,
+    ) -> Self {
         // Not the table's secret, which must not show: identifiers are the same in every run on the same input.
         let id_seed = HashSeed::new(0);
         let (tenants, pipelines, tools) = (Vec::new(), Vec::new(), Vec::new());
-        Self { producer, tenants, pipelines, tools, timeouts, id_seed, community_id_seed }
+        Self { producer, tenants, pipelines, tools, timeouts, id_seed, community_id_seed, counters }
     }
 
     /// Takes over a generation's names.
@@ -43,6 +53,14 @@ impl Records {
             (EndReason::Timeout, _) | (_, None) => flow.last_us().saturating_add(self.timeouts.of(flow)),
             (_, Some(at_us)) => at_us,
         };
+        if let Some(ended) = self.counters.flows_ended.get(flow.state() as usize) {
+            ended.add(1);
+        }
+        if flow.key().protocol() == 6
+            && let Some(ended) = self.counters.tcp_ended.get(flow.tcp_state() as usize)
+        {
+            ended.add(1);
+        }
         let record = self.record(flow, reason, timestamp_us);
         self.producer.push(Event::Flow(record));
     }

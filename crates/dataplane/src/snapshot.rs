@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::counters::{Totals, WorkerCounters};
+use event::Stats;
+use event::stats::{Decoder, Defrag, FlowEndStates, FlowEndTcpStates, Flows, TenantStats};
+
+use crate::counters::{Counter, Totals, WorkerCounters};
 use crate::reason::Reason;
 
 /// One tenant's counters over all workers.
@@ -44,6 +47,10 @@ pub struct Snapshot {
     pub flows: u64,
     /// Flows begun, by protocol: TCP, UDP, ICMP, ICMPv6, other.
     pub flows_by_protocol: [u64; 5],
+    /// Flows that ended, by state: new, established, closed.
+    pub flows_ended: [u64; 3],
+    /// TCP flows that ended, by the connection's state, in the order of `TcpState`.
+    pub tcp_ended: [u64; 11],
     /// Flows in the tables now.
     pub flows_active: u64,
     /// Fragments held for reassembly now.
@@ -67,9 +74,9 @@ impl Snapshot {
         }
         for worker in workers {
             all.received += worker.received.total();
-            for (sum, counter) in all.flows_by_protocol.iter_mut().zip(&worker.flows_by_protocol) {
-                *sum += counter.get();
-            }
+            add(&mut all.flows_by_protocol, &worker.flows_by_protocol);
+            add(&mut all.flows_ended, &worker.flows_ended);
+            add(&mut all.tcp_ended, &worker.tcp_ended);
             all.flows_active += worker.flows_active.load(Ordering::Acquire);
             all.fragments_held += worker.fragments_held.load(Ordering::Acquire);
             for (row, tenant) in all.tenants.iter_mut().enumerate() {
@@ -89,13 +96,99 @@ impl Snapshot {
         all
     }
 
+    /// As an EVE `stats` event of the time `timestamp_us`, `uptime_s` seconds after the start.
+    pub fn stats(&self, timestamp_us: u64, uptime_s: u64) -> Stats {
+        let decoded = |name| self.decode.get(name).copied().unwrap_or_default();
+        let malformed = self.malformed();
+        let [tcp, udp, icmpv4, icmpv6, _] = self.flows_by_protocol;
+        let [new, established, closed] = self.flows_ended;
+        let ended = self.tcp_ended;
+        Stats {
+            timestamp_us,
+            uptime_s,
+            decoder: Decoder {
+                pkts: self.received.packets,
+                bytes: self.received.bytes,
+                invalid: malformed.values().sum(),
+                ipv4: decoded("ipv4"),
+                ipv6: decoded("ipv6"),
+                ethernet: self.received.packets,
+                arp: decoded("arp"),
+                unknown_ethertype: decoded("unknown_ethertype"),
+                tcp: decoded("tcp"),
+                udp: decoded("udp"),
+                sctp: decoded("sctp"),
+                icmpv4: decoded("icmpv4"),
+                icmpv6: decoded("icmpv6"),
+                geneve: decoded("geneve"),
+                gre: decoded("gre"),
+                vlan: decoded("vlan"),
+                vlan_qinq: decoded("vlan_qinq"),
+                vxlan: decoded("vxlan"),
+                ipv4_in_ipv4: decoded("ipv4_in_ipv4"),
+                ipv6_in_ipv4: decoded("ipv6_in_ipv4"),
+                ipv4_in_ipv6: decoded("ipv4_in_ipv6"),
+                ipv6_in_ipv6: decoded("ipv6_in_ipv6"),
+                max_pkt_size: decoded("max_pkt_size"),
+            },
+            malformed,
+            flow: Flows { total: self.flows, active: self.flows_active, tcp, udp, icmpv4, icmpv6 },
+            flow_end: FlowEndStates { new, established, closed },
+            flow_end_tcp: FlowEndTcpStates {
+                none: ended[0],
+                syn_sent: ended[1],
+                syn_recv: ended[2],
+                established: ended[3],
+                fin_wait1: ended[4],
+                fin_wait2: ended[5],
+                time_wait: ended[6],
+                last_ack: ended[7],
+                close_wait: ended[8],
+                closing: ended[9],
+                closed: ended[10],
+            },
+            defrag_ipv4: Defrag { fragments: decoded("fragments_ipv4"), reassembled: decoded("reassembled_ipv4") },
+            defrag_ipv6: Defrag { fragments: decoded("fragments_ipv6"), reassembled: decoded("reassembled_ipv6") },
+            tenants: self.tenants.iter().map(TenantSnapshot::stats).collect(),
+        }
+    }
+
+    /// Frames that could not be parsed, by reason.
+    fn malformed(&self) -> BTreeMap<&'static str, u64> {
+        let mut malformed = BTreeMap::new();
+        for (reason, total) in self.rows().flat_map(|tenant| &tenant.not_inspected) {
+            if matches!(reason, Reason::Malformed(_)) {
+                *malformed.entry(reason.as_str()).or_default() += total.packets;
+            }
+        }
+        malformed
+    }
+
     /// Every tenant, and the frames of none if there are any.
     pub fn rows(&self) -> impl Iterator<Item = &TenantSnapshot> {
         self.tenants.iter().chain((self.unassigned.received.packets > 0).then_some(&self.unassigned))
     }
 }
 
+/// Adds counters to sums, one to one.
+fn add(sums: &mut [u64], counters: &[Counter]) {
+    for (sum, counter) in sums.iter_mut().zip(counters) {
+        *sum += counter.get();
+    }
+}
+
 impl TenantSnapshot {
+    fn stats(&self) -> TenantStats {
+        TenantStats {
+            name: self.name.parse().unwrap_or_default(),
+            packets: self.received.packets,
+            bytes: self.received.bytes,
+            flows: self.flows,
+            alerts: 0,
+            not_inspected: self.not_inspected.iter().map(|(reason, total)| (reason.as_str(), total.packets)).collect(),
+        }
+    }
+
     fn add(&mut self, counters: &crate::counters::TenantCounters) {
         self.received += counters.received.total();
         self.inspected += counters.inspected.total();

@@ -103,8 +103,6 @@ counters! {
         icmpv4,
         /// `ICMPv6` messages.
         icmpv6,
-        /// `PPPoE` session frames.
-        pppoe,
         /// Geneve packets.
         geneve,
         /// GRE packets.
@@ -123,8 +121,6 @@ counters! {
         ipv4_in_ipv6,
         /// IPv6 directly in IPv6.
         ipv6_in_ipv6,
-        /// Frames with MPLS labels.
-        mpls,
         /// Length of the longest frame in bytes.
         max_pkt_size,
     }

@@ -1,6 +1,7 @@
 //! Rule lists and queries that look like a site's, from a seed.
 
-#![allow(dead_code, reason = "each test binary and the bench use a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary and the bench use a part of it")]
+#![allow(clippy::unwrap_used)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -24,7 +25,6 @@ pub fn rules(rng: &mut impl Rng, count: usize, tenants: u16) -> Vec<Rule> {
 }
 
 fn rule(rng: &mut impl Rng, number: usize, tenants: u16) -> Rule {
-    let tenant = rng.random_bool(0.9).then(|| TenantId(rng.random_range(0..tenants)));
     let protocol = match rng.random_range(0..100) {
         0..50 => Some(6),
         50..75 => Some(17),
@@ -33,31 +33,46 @@ fn rule(rng: &mut impl Rng, number: usize, tenants: u16) -> Rule {
         _ => None,
     };
     let ported = protocol.is_none_or(classify::has_ports);
-    let (mut source, mut destination) = (None, None);
-    match rng.random_range(0..100) {
-        // A host or network may be named at either end, at both, or not at all.
-        0..70 => {
-            source = rng.random_bool(0.6).then(|| IpNet::V4(v4_prefix(rng)));
-            destination = rng.random_bool(0.6).then(|| IpNet::V4(v4_prefix(rng)));
-        }
-        70..90 => {
-            source = rng.random_bool(0.6).then(|| IpNet::V6(v6_prefix(rng)));
-            destination = rng.random_bool(0.6).then(|| IpNet::V6(v6_prefix(rng)));
-        }
-        _ => {}
-    }
-    Rule {
+    let mut rule = Rule {
         priority: rng.random_range(0..100),
-        tenant,
+        tenant: rng.random_bool(0.9).then(|| TenantId(rng.random_range(0..tenants))),
         vlan: rng.random_bool(0.2).then(|| vlan_range(rng)),
         protocol,
-        source,
-        destination,
         source_ports: (ported && rng.random_bool(0.05)).then(|| port_range(rng)),
         destination_ports: (ported && rng.random_bool(0.7)).then(|| port_range(rng)),
         direction: if rng.random_bool(0.2) { Direction::Either } else { Direction::Initiator },
         ..Rule::any(format!("rule-{number}"), verdict(rng))
+    };
+    // A host or network is named at either end, or at both.
+    let ends = rng.random_range(1..=3);
+    match rng.random_range(0..100) {
+        0..70 => {
+            rule.source = (ends & 1 != 0).then(|| IpNet::V4(v4_prefix(rng)));
+            rule.destination = (ends & 2 != 0).then(|| IpNet::V4(v4_prefix(rng)));
+        }
+        70..90 => {
+            rule.source = (ends & 1 != 0).then(|| IpNet::V6(v6_prefix(rng)));
+            rule.destination = (ends & 2 != 0).then(|| IpNet::V6(v6_prefix(rng)));
+        }
+        90..95 => {
+            // A service of one tenant, wherever it is.
+            rule.tenant = Some(TenantId(rng.random_range(0..tenants)));
+            rule.protocol = Some([6, 17][rng.random_range(0..2)]);
+            rule.destination_ports = Some(service(rng));
+        }
+        _ => {
+            // Everything on a VLAN of one tenant.
+            rule = Rule {
+                tenant: Some(TenantId(rng.random_range(0..tenants))),
+                vlan: Some(vlan_range(rng)),
+                protocol: None,
+                source_ports: None,
+                destination_ports: None,
+                ..rule
+            };
+        }
     }
+    rule
 }
 
 fn verdict(rng: &mut impl Rng) -> Verdict {
@@ -70,7 +85,7 @@ fn verdict(rng: &mut impl Rng) -> Verdict {
 }
 
 fn v4_prefix(rng: &mut impl Rng) -> Ipv4Net {
-    let bits = [8, 12, 16, 16, 20, 24, 24, 24, 28, 30, 32, 32, 32][rng.random_range(0..13)];
+    let bits = [8, 12, 16, 16, 20, 24, 24, 24, 28, 30, 32, 32, 32][rng.random_range(0..13_usize)];
     Ipv4Net::new(v4_address(rng), bits).unwrap().trunc()
 }
 
@@ -90,7 +105,9 @@ fn v4_address(rng: &mut impl Rng) -> Ipv4Addr {
 
 fn v6_address(rng: &mut impl Rng) -> Ipv6Addr {
     let host: u64 = if rng.random_bool(0.5) { rng.random_range(0..256) } else { rng.random() };
-    Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(rng.random_range(0..1_u32 << 16)) << 64 | u128::from(host))
+    Ipv6Addr::from_bits(
+        0x2001_0db8_u128 << 96 | u128::from(rng.random_range(0..1_u32 << 16)) << 64 | u128::from(host),
+    )
 }
 
 fn vlan_range(rng: &mut impl Rng) -> RangeInclusive<u16> {
@@ -99,9 +116,8 @@ fn vlan_range(rng: &mut impl Rng) -> RangeInclusive<u16> {
 }
 
 fn port_range(rng: &mut impl Rng) -> RangeInclusive<u16> {
-    let service = SERVICES[rng.random_range(0..SERVICES.len())];
     match rng.random_range(0..100) {
-        0..70 => service..=service,
+        0..70 => service(rng),
         70..80 => 1024..=u16::MAX,
         80..85 => 0..=1023,
         _ => {
@@ -111,11 +127,16 @@ fn port_range(rng: &mut impl Rng) -> RangeInclusive<u16> {
     }
 }
 
+fn service(rng: &mut impl Rng) -> RangeInclusive<u16> {
+    let port = SERVICES[rng.random_range(0..SERVICES.len())];
+    port..=port
+}
+
 /// A flow that `rule` matches (by itself; an earlier rule may decide it). What the rule leaves open is random.
 pub fn query_of(rng: &mut impl Rng, rule: &Rule, tenants: u16) -> Query {
-    let v4 = match (rule.source, rule.destination) {
-        (Some(prefix), _) | (_, Some(prefix)) => matches!(prefix, IpNet::V4(_)),
-        _ => rng.random_bool(0.5),
+    let v4 = match rule.source.or(rule.destination) {
+        Some(prefix) => matches!(prefix, IpNet::V4(_)),
+        None => rng.random_bool(0.5),
     };
     let wants_ports = rule.source_ports.is_some() || rule.destination_ports.is_some();
     let protocol = rule.protocol.unwrap_or_else(|| {

@@ -503,20 +503,27 @@ impl DecodeCounters {
         while stack.depth < innermost.depth
             && let Some(kind) = stack.encapsulation
         {
-            self.tunnel(kind).add(1);
+            let outside = stack.l3;
             stack = stack.descend(frame, options)?;
+            self.tunnel(kind, outside, stack.l3).add(1);
             self.count_stack(&stack);
         }
         *packet = innermost;
         Ok(())
     }
 
-    fn tunnel(&self, kind: Encapsulation) -> &Counter {
+    fn tunnel(&self, kind: Encapsulation, outside: L3, inside: L3) -> &Counter {
+        let [ipv4_in_ipv4, ipv6_in_ipv4, ipv4_in_ipv6, ipv6_in_ipv6] = &self.ip_in_ip;
         match kind {
             Encapsulation::Gre => &self.gre,
             Encapsulation::Vxlan => &self.vxlan,
             Encapsulation::Geneve => &self.geneve,
-            Encapsulation::IpInIp => &self.ip_in_ip,
+            Encapsulation::IpInIp => match (inside, outside) {
+                (L3::Ipv6, L3::Ipv6) => ipv6_in_ipv6,
+                (L3::Ipv6, _) => ipv6_in_ipv4,
+                (_, L3::Ipv6) => ipv4_in_ipv6,
+                _ => ipv4_in_ipv4,
+            },
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use control::config::{Config, Timeouts};
 use control::engine::{engine_config, generation};
+use event::Event;
 use dataplane::{Capture, Engine, EngineError, Mode, Outcome, TenantSnapshot};
 use sink::{EventThread, Notice, Options, Overflow};
 
@@ -60,6 +61,9 @@ pub(super) fn run(
     let watch = Watch { interrupt: &interrupt, write_failure: &write_failure };
     let (started, end) = feed(&mut engine, config, input, &watch).map_err(blame)?;
     let outcome = engine.finish().map_err(blame)?;
+    let span = Span::of(config, input);
+    let stats = outcome.snapshot.stats(span.end_us, (span.end_us - span.first_us) / 1_000_000);
+    events.producer().push(Event::Stats(Box::new(stats)));
     let totals = events.finish()?;
     let seconds = started.elapsed().as_secs_f64();
 
@@ -154,9 +158,7 @@ fn feed<'a>(
     input: &'a Input,
     watch: &Watch<'_>,
 ) -> Result<(Instant, End<'a>), EngineError> {
-    let (first_us, last_us) = input.times_us().unwrap_or_default();
-    let loop_us = (last_us - first_us).saturating_add(pause_us(&config.timeouts));
-    let end_us = last_us.saturating_add(loop_us.saturating_mul(input.loops - 1));
+    let Span { loop_us, end_us, .. } = Span::of(config, input);
     let mut waiting = (0..input.loops)
         .flat_map(|number| {
             input.captures.iter().map(move |capture| (loop_us.saturating_mul(number), capture))
@@ -218,6 +220,25 @@ fn feed<'a>(
     };
     progress.finish();
     Ok((started.unwrap_or_else(Instant::now), end))
+}
+
+/// What the replay covers in packet time, in microseconds since the epoch.
+struct Span {
+    /// The first packet.
+    first_us: u64,
+    /// The last packet of the last loop.
+    end_us: u64,
+    /// From the first packet of a loop to that of the next.
+    loop_us: u64,
+}
+
+impl Span {
+    fn of(config: &Config, input: &Input) -> Self {
+        let (first_us, last_us) = input.times_us().unwrap_or_default();
+        let loop_us = (last_us - first_us).saturating_add(pause_us(&config.timeouts));
+        let end_us = last_us.saturating_add(loop_us.saturating_mul(input.loops - 1));
+        Self { first_us, end_us, loop_us }
+    }
 }
 
 /// Packet time between two loops, in microseconds: long enough that every flow of one is over before the next begins,

@@ -8,6 +8,7 @@
 
 mod transmit;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -56,16 +57,29 @@ pub enum SendError {
     #[error("{0}; see whether --dpdk-memory fits this machine")]
     Eal(#[from] EalError),
     /// There is not enough memory for packet buffers.
-    #[error("{memory_mib} MiB are too little for {MBUFS} packet buffers; raise --dpdk-memory ({source})")]
+    #[error("{memory_mib} MiB are too little for {MBUFS} packet buffers; raise --dpdk-memory")]
     Memory {
         /// How much DPDK was given.
         memory_mib: u32,
         /// What it says.
         source: MempoolError,
     },
-    /// The port cannot be used.
+    /// The device stands on a network interface that does not exist.
+    #[error("{device}: there is no network interface {interface}; `ip link` lists those there are")]
+    NoInterface {
+        /// The device.
+        device: String,
+        /// What it stands on.
+        interface: String,
+    },
+    /// No port was made of the device.
+    #[error(
+        "{0}; see whether its driver is installed, and whether the interface, file or socket it names can be used"
+    )]
+    Attach(#[source] PortError),
+    /// The port does not start.
     #[error(transparent)]
-    Port(#[from] PortError),
+    Start(PortError),
     /// The driver starts without a transmit queue.
     #[error("{device} has no transmit queue; name a device that sends")]
     NoQueue {
@@ -134,7 +148,8 @@ pub fn send(capture: &Capture, options: &SendOptions, stop: &AtomicBool) -> Resu
     let config = MempoolConfig { mbufs: MBUFS, data_room_bytes: FRAME_BYTES_MAX, ..MempoolConfig::default() };
     let pool = Mempool::<()>::new(&eal, &config)
         .map_err(|source| SendError::Memory { memory_mib: options.memory_mib, source })?;
-    let mut started = start(eal.attach(&options.device)?, &pool)?;
+    let port = eal.attach(&options.device).map_err(|error| why_not(&options.device, error))?;
+    let mut started = start(port, &pool).map_err(SendError::Start)?;
     let queue = started.tx.pop().ok_or_else(|| SendError::NoQueue { device: options.device.to_string() })?;
 
     let transmit =
@@ -157,6 +172,21 @@ pub fn send(capture: &Capture, options: &SendOptions, stop: &AtomicBool) -> Resu
         skipped: capture.skipped(),
         vlans: sent.vlans,
     })
+}
+
+/// Why a device could not be attached. The driver's own word is a system call's name and number, or nothing.
+fn why_not(device: &Device, error: PortError) -> SendError {
+    let text = device.to_string();
+    let stands_on_interface = ["net_af_packet", "net_af_xdp", "net_pcap"];
+    let interface = stands_on_interface.iter().any(|driver| text.starts_with(driver)).then(|| {
+        let arguments = text.split(',').filter_map(|argument| argument.split_once('='));
+        let mut interfaces = arguments.filter(|(key, _)| matches!(*key, "iface" | "tx_iface" | "rx_iface"));
+        interfaces.find(|(_, name)| !Path::new("/sys/class/net").join(name).exists())
+    });
+    match interface.flatten() {
+        Some((_, name)) => SendError::NoInterface { interface: name.to_owned(), device: text },
+        None => SendError::Attach(error),
+    }
 }
 
 /// Starts a port that only sends. Some drivers (`net_tap`) want as many receive queues as transmit queues.

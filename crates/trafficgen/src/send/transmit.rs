@@ -195,3 +195,7 @@ impl<'a, W: Wire, C: Clock> Transmit<'a, W, C> {
         taken > 0
     }
 }
+
+#[cfg(test)]
+#[path = "transmit_tests.rs"]
+mod tests;

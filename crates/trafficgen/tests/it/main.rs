@@ -7,8 +7,10 @@
 mod capture;
 mod cli;
 mod common;
+mod live;
 mod mix;
 mod replay;
 mod rewrite;
+mod send;
 mod suricata;
 mod trace;

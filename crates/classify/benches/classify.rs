@@ -1,0 +1,102 @@
+//! Prints what a classification costs, compiled and linear, at 10, 1,000 and 10,000 rules, and what compiling costs.
+//!
+//! Times are CPU time of this thread, so other processes disturb them little.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::fs;
+
+use classify::{Classifier, Decision, Limits, LinearClassifier, Query, Rule};
+use dpdk::{Eal, EalConfig, HugePages};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const TENANTS: u16 = 100;
+
+fn main() {
+    let config = EalConfig { lcores: 0, memory_mib: 1024, huge_pages: HugePages::Off, pci: false };
+    let (eal, _lcores) = Eal::start(&config).unwrap();
+    for count in [10, 1_000, 10_000] {
+        for (kind, for_all) in [("own rules only", false), ("a tenth for all tenants", true)] {
+            measure(&eal, count, kind, for_all);
+        }
+    }
+}
+
+fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool) {
+    let mut rng = ChaCha8Rng::seed_from_u64(count as u64);
+    let mut rules = common::rules(&mut rng, count, TENANTS);
+    if !for_all {
+        for rule in &mut rules {
+            rule.tenant.get_or_insert_with(|| wire::TenantId(rng.random_range(0..TENANTS)));
+        }
+    }
+    let defaults = common::defaults(TENANTS);
+    let (checking_ms, warnings) =
+        cpu_ms(|| classify::validate(&rules, defaults.len()).map_or(0, |warnings| warnings.len()));
+    let resident_before = resident_mib();
+    let (build_ms, compiled) =
+        cpu_ms(|| Classifier::build(eal, &rules, &defaults, &Limits::default()).unwrap());
+    println!(
+        "{count} rules, {kind}: checked in {checking_ms:.0} ms ({warnings} never decide), built in {build_ms:.0} ms, {} MiB",
+        resident_mib().saturating_sub(resident_before)
+    );
+    let linear = LinearClassifier::build(&rules, &defaults).unwrap();
+    for (flows, queries) in [("from rules", from_rules(&mut rng, &rules)), ("random", random(&mut rng))] {
+        let mut decisions = vec![Decision::default(); queries.len()];
+        print!("  flows {flows}:");
+        for burst in [64, 4, 1] {
+            let (ms, ()) = cpu_ms(|| {
+                for (queries, decisions) in queries.chunks(burst).zip(decisions.chunks_mut(burst)) {
+                    compiled.classify_burst(queries, decisions);
+                }
+            });
+            print!(" bursts of {burst} {:.0} ns,", ms * 1e6 / queries.len() as f64);
+        }
+        let some = 2_000;
+        let (ms, differ) = cpu_ms(|| {
+            let pairs = queries.iter().zip(&decisions).take(some);
+            pairs.filter(|(query, decision)| linear.classify(query) != **decision).count()
+        });
+        let hits = decisions.iter().filter(|decision| decision.rule.is_some()).count();
+        println!(
+            " linear {:.0} ns; {hits} of {} matched, {differ} differ",
+            ms * 1e6 / some as f64,
+            queries.len()
+        );
+    }
+}
+
+fn from_rules(rng: &mut ChaCha8Rng, rules: &[Rule]) -> Vec<Query> {
+    (0..1 << 16)
+        .map(|_| {
+            let index = rng.random_range(0..rules.len());
+            common::query_of(rng, &rules[index], TENANTS)
+        })
+        .collect()
+}
+
+fn random(rng: &mut ChaCha8Rng) -> Vec<Query> {
+    (0..1 << 16).map(|_| common::query(rng, TENANTS)).collect()
+}
+
+fn cpu_ms<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let before = cpu_ns();
+    let result = work();
+    (cpu_ns().saturating_sub(before) as f64 / 1e6, result)
+}
+
+/// Time on a CPU of this thread so far.
+fn cpu_ns() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+fn resident_mib() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+}
