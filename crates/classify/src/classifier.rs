@@ -59,9 +59,9 @@ impl Classifier {
             .collect();
         let in_order: Vec<&Rule> = ordered.iter().map(|(_, rule)| *rule).collect();
         Ok(Self {
-            v4: Table::build(eal, &in_order, limits)?,
-            v6: Table::build(eal, &in_order, limits)?,
-            non_ip: Table::build(eal, &in_order, limits)?,
+            v4: Table::build(eal, &in_order, *limits)?,
+            v6: Table::build(eal, &in_order, *limits)?,
+            non_ip: Table::build(eal, &in_order, *limits)?,
             decisions: ordered.into_iter().map(|(decision, _)| decision).collect(),
             defaults: Defaults(default_verdicts.to_vec()),
             warnings,

@@ -96,13 +96,15 @@ impl Family<V4_FIELDS, V4_KEY> for V4 {
     #[inline]
     fn key(query: &Query) -> AclKey<V4_KEY> {
         let tuple = &query.tuple;
-        let [t0, t1] = query.tenant.0.to_be_bytes();
-        let [v0, v1] = vlan(query).to_be_bytes();
-        let [a, b, c, d] = tuple.src.v4_octets();
-        let [e, f, g, h] = tuple.dst.v4_octets();
-        let [s0, s1] = tuple.src_port.to_be_bytes();
-        let [d0, d1] = tuple.dst_port.to_be_bytes();
-        AclKey([tuple.protocol, 0, 0, 0, 0, 0, t0, t1, a, b, c, d, e, f, g, h, s0, s1, d0, d1, 0, 0, v0, v1])
+        let mut key = [0; V4_KEY];
+        key[0] = tuple.protocol;
+        key[6..8].copy_from_slice(&query.tenant.0.to_be_bytes());
+        key[8..12].copy_from_slice(&tuple.src.v4_octets());
+        key[12..16].copy_from_slice(&tuple.dst.v4_octets());
+        key[16..18].copy_from_slice(&tuple.src_port.to_be_bytes());
+        key[18..20].copy_from_slice(&tuple.dst_port.to_be_bytes());
+        key[22..24].copy_from_slice(&vlan(query).to_be_bytes());
+        AclKey(key)
     }
 
     fn takes(rule: &Rule) -> bool {

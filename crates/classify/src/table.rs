@@ -28,7 +28,7 @@ pub(crate) struct Table<F, const N: usize, const K: usize> {
 impl<F: Family<N, K>, const N: usize, const K: usize> Table<F, N, K> {
     /// Compiles the rules, which are in the order in which they decide. The result of a look-up is the rule's place in
     /// that order, from 1.
-    pub(crate) fn build(eal: &Eal, in_order: &[&Rule], limits: &Limits) -> Result<Self, BuildError> {
+    pub(crate) fn build(eal: &Eal, in_order: &[&Rule], limits: Limits) -> Result<Self, BuildError> {
         let mut by_shape: [Vec<AclRule<N>>; SHAPES] = Default::default();
         for (result, rule) in (1..).zip(in_order) {
             for entry in entries::<F, N, K>(rule) {
@@ -102,7 +102,7 @@ impl<F: Family<N, K>, const N: usize, const K: usize> Table<F, N, K> {
 fn compile<F: Family<N, K>, const N: usize, const K: usize>(
     eal: &Eal,
     entries: &[AclRule<N>],
-    limits: &Limits,
+    limits: Limits,
 ) -> Result<AclContext<N, K, Built>, AclError> {
     let mut context = AclContext::new(eal, F::LAYOUT, entries.len() as u32)?;
     for entry in entries {

@@ -1,6 +1,11 @@
 //! The compiled classifier decides as the linear scan does, over random rules and flows.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
+
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
 
 use classify::{Classifier, Decision, Direction, Limits, LinearClassifier, Query, Rule};
 use dpdk::Eal;
@@ -43,8 +48,7 @@ impl Met {
         } += 1;
         let rule = &rules[index.0 as usize];
         self.hits_either += u32::from(rule.direction == Direction::Either);
-        let wide =
-            |range: &Option<std::ops::RangeInclusive<u16>>| range.as_ref().is_some_and(|r| r.len() > 1);
+        let wide = |range: &Option<RangeInclusive<u16>>| range.as_ref().is_some_and(|r| r.len() > 1);
         self.hits_port_range += u32::from(wide(&rule.source_ports) || wide(&rule.destination_ports));
         self.hits_vlan += u32::from(rule.vlan.is_some());
         self.hits_all_tenants += u32::from(rule.tenant.is_none());
@@ -103,18 +107,17 @@ fn compare(
 #[test]
 fn many_small_lists() {
     let (eal, _lcores) = testkit::eal(0);
-    let mut met = Met::default();
     let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
     let lists = (any::<u64>(), 1..80_usize, 1..6_u16);
-    let mut compared = std::cell::RefCell::new(Met::default());
+    let met = RefCell::new(Met::default());
     TestRunner::new(config)
         .run(&lists, |(seed, count, tenants)| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let rules = common::rules(&mut rng, count, tenants);
-            compare(&eal, &mut rng, &rules, tenants, 300, &mut compared.borrow_mut())
+            compare(&eal, &mut rng, &rules, tenants, 300, &mut met.borrow_mut())
         })
         .unwrap();
-    met.clone_from(compared.get_mut());
+    let met = met.into_inner();
     eprintln!("{met:?}");
     assert!(met.hits_v4 >= 15_000 && met.hits_v6 >= 5_000 && met.hits_non_ip >= 100, "{met:?}");
     assert!(met.hits_either >= 3_000 && met.hits_port_range >= 2_000, "{met:?}");

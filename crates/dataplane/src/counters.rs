@@ -139,7 +139,7 @@ pub struct DecodeCounters {
     pub sctp: Counter,
     /// ICMP messages.
     pub icmpv4: Counter,
-    /// ICMPv6 messages.
+    /// `ICMPv6` messages.
     pub icmpv6: Counter,
     /// Frames with an 802.1Q tag.
     pub vlan: Counter,

@@ -187,7 +187,7 @@ impl Engine {
             config.ports.iter().map(|port| eal.attach(&port.device)).collect::<Result<_, _>>()?;
         let rss = attached
             .iter()
-            .map(|port| port.rss_queues_max())
+            .map(Port::rss_queues_max)
             .try_fold(true, |all, queues| queues.map(|queues| all && usize::from(queues) >= config.workers))?;
         let distribute = config.workers > 1 && !(rss && config.mode == Mode::Live);
 

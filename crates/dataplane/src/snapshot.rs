@@ -45,7 +45,7 @@ pub struct Snapshot {
     pub received: Totals,
     /// Flows begun.
     pub flows: u64,
-    /// Flows begun, by protocol: TCP, UDP, ICMP, ICMPv6, other.
+    /// Flows begun, by protocol: TCP, UDP, ICMP, `ICMPv6`, other.
     pub flows_by_protocol: [u64; 5],
     /// Flows that ended, by state: new, established, closed.
     pub flows_ended: [u64; 3],

@@ -1,5 +1,6 @@
 //! Which CPUs this process may use, and how lcores are laid over them.
 
+use std::fmt::Write;
 use std::fs;
 
 /// The CPUs this process may run on (ascending), as the kernel lists them in `/proc/self/status`.
@@ -32,7 +33,8 @@ pub(crate) fn lcore_map(cpus: &[usize], workers: usize) -> String {
     let main: Vec<String> = all.iter().map(usize::to_string).collect();
     let mut map = format!("0@({})", main.join(","));
     for (worker, cpu) in (1..=workers).zip(all.iter().rev().cycle()) {
-        map.push_str(&format!(",{worker}@{cpu}"));
+        // Writing to a String cannot fail.
+        let _ = write!(map, ",{worker}@{cpu}");
     }
     map
 }

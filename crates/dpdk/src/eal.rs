@@ -186,7 +186,7 @@ pub(crate) fn reason(code: i32, log: &str) -> String {
 /// DPDK's log stream is one for the process: calls are serialised.
 pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> (T, String) {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    /// `RTE_LOG_ERR` (rte_log.h).
+    /// `RTE_LOG_ERR` (`rte_log.h`).
     const ERRORS_ONLY: u32 = 4;
 
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -196,7 +196,7 @@ pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> (T, String) {
     // a number, and may be called before rte_eal_init.
     let stream = unsafe {
         dpdk_sys::rte_log_set_global_level(ERRORS_ONLY);
-        dpdk_sys::fb_log_to_memory(&mut text, &mut bytes)
+        dpdk_sys::fb_log_to_memory(&raw mut text, &raw mut bytes)
     };
     let result = call();
     if stream.is_null() {
@@ -210,7 +210,7 @@ pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> (T, String) {
         if !text.is_null() {
             log = String::from_utf8_lossy(std::slice::from_raw_parts(text.cast::<u8>(), bytes)).into_owned();
         }
-        dpdk_sys::fb_log_close(stream, &mut text);
+        dpdk_sys::fb_log_close(stream, &raw mut text);
     }
     (result, log)
 }

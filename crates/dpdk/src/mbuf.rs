@@ -30,6 +30,7 @@ pub struct Mbuf<M: Private = ()> {
 // back to is safe to use from any thread (rte_mempool uses a multi-producer ring behind its per-lcore cache).
 unsafe impl<M: Private> Send for Mbuf<M> {}
 
+#[allow(clippy::cast_ptr_alignment)] // Offsets into rte_mbuf: each field is aligned as C aligned it.
 impl<M: Private> Mbuf<M> {
     /// Takes over a reference from DPDK.
     ///
@@ -190,6 +191,7 @@ impl<M: Private> fmt::Debug for Mbuf<M> {
     }
 }
 
+#[allow(clippy::cast_ptr_alignment)] // As above.
 impl<M: Private> PacketBuf for Mbuf<M> {
     #[inline]
     fn head(&self) -> &[u8] {
@@ -225,6 +227,7 @@ impl<M: Private> PacketBuf for Mbuf<M> {
 ///
 /// `raw` is a valid mbuf that lives for `'a`.
 #[inline(always)]
+#[allow(clippy::cast_ptr_alignment)] // As above.
 unsafe fn segment_data<'a>(raw: NonNull<rte_mbuf>) -> &'a [u8] {
     let base = raw.as_ptr().cast::<u8>();
     // SAFETY: buf_addr + data_off is the start of data_len initialised bytes (rte_mbuf_core.h), by the caller's word.

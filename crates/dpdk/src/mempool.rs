@@ -46,7 +46,7 @@ pub enum MempoolError {
     /// The EAL has not the memory, or DPDK refused the sizes.
     #[error(
         "no memory for {mbufs} packet buffers of {buffer_bytes} bytes ({} MiB): {reason}; raise memory_mib or lower \
-         mempool_mbufs", u64::from(*mbufs) * u64::from(*buffer_bytes) >> 20
+         mempool_mbufs", (u64::from(*mbufs) * u64::from(*buffer_bytes)) >> 20
     )]
     Create {
         /// Buffers asked for.
@@ -97,10 +97,9 @@ impl<M: Private> Mempool<M> {
     ///
     /// [`MempoolError::Create`] when memory is short.
     pub fn new(eal: &Eal, config: &MempoolConfig) -> Result<Self, MempoolError> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         const { assert!(align_of::<M>() <= PRIVATE_ALIGN, "the private area is aligned to 8 bytes") };
         const { assert!(size_of::<M>() <= 1024, "the private area is for a few cache lines") };
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-
         if *PRIVATE_AREA.get_or_init(TypeId::of::<M>) != TypeId::of::<M>() {
             return Err(MempoolError::PrivateArea);
         }

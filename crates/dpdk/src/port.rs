@@ -214,7 +214,7 @@ impl Eal {
         }
         let mut id = 0;
         // SAFETY: a C string and a place for the number.
-        let code = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &mut id) };
+        let code = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut id) };
         let attached = Attached { id, device: device.clone(), _eal: self.clone() };
         if code == 0 { Ok(Port(attached)) } else { Err(failed("the driver made no Ethernet port for it".into())) }
     }
@@ -244,7 +244,7 @@ impl Port {
     fn info(&self) -> Result<dpdk_sys::rte_eth_dev_info, PortError> {
         let mut info = dpdk_sys::rte_eth_dev_info::default();
         // SAFETY: the port is attached; the structure is DPDK's own layout.
-        let code = unsafe { dpdk_sys::rte_eth_dev_info_get(self.0.id, &mut info) };
+        let code = unsafe { dpdk_sys::rte_eth_dev_info_get(self.0.id, &raw mut info) };
         self.check("reading its capabilities", code, "")?;
         Ok(info)
     }
@@ -297,16 +297,16 @@ impl Port {
             let (code, log) = quietly(call);
             self.check(step, code, &log)
         };
-        // SAFETY (this and the calls below): the port is attached and not started, and `&self` of an unstarted Port is
+        // SAFETY: (this and the calls below) the port is attached and not started, and `&self` of an unstarted Port is
         // used by one thread, its owner. Every pointer is to a live local that DPDK only reads or fills in; null
         // queue configurations mean the driver's defaults; the pool is kept alive by the queues.
         run("configuring its queues", &mut || unsafe {
-            dpdk_sys::rte_eth_dev_configure(id, config.rx_queues, config.tx_queues, &eth)
+            dpdk_sys::rte_eth_dev_configure(id, config.rx_queues, config.tx_queues, &raw const eth)
         })?;
         let (mut rx_descriptors, mut tx_descriptors) = (config.rx_descriptors, config.tx_descriptors);
         // SAFETY: as above.
         run("sizing its queues", &mut || unsafe {
-            dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(id, &mut rx_descriptors, &mut tx_descriptors)
+            dpdk_sys::rte_eth_dev_adjust_nb_rx_tx_desc(id, &raw mut rx_descriptors, &raw mut tx_descriptors)
         })?;
         // SAFETY: reads a number.
         let socket = unsafe { dpdk_sys::rte_eth_dev_socket_id(id) } as u32;
@@ -463,7 +463,7 @@ impl PortStatsReader {
     pub fn read(&self) -> PortStats {
         let mut stats = dpdk_sys::rte_eth_stats::default();
         // SAFETY: the port is attached; the structure is DPDK's own layout. Drivers read counters without a lock.
-        unsafe { dpdk_sys::rte_eth_stats_get(self.0.port.id, &mut stats) };
+        unsafe { dpdk_sys::rte_eth_stats_get(self.0.port.id, &raw mut stats) };
         PortStats {
             rx_packets: stats.ipackets,
             rx_bytes: stats.ibytes,

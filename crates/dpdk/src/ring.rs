@@ -29,15 +29,15 @@ pub enum RingError {
 
 /// The end of a ring that puts mbufs in.
 #[derive(Debug)]
-pub struct Producer<M: Private = ()>(Arc<Raw<M>>);
+pub struct Producer<M: Private = ()>(Arc<Shared<M>>);
 
 /// The end of a ring that takes mbufs out.
 #[derive(Debug)]
-pub struct Consumer<M: Private = ()>(Arc<Raw<M>>);
+pub struct Consumer<M: Private = ()>(Arc<Shared<M>>);
 
 #[derive(Debug)]
-struct Raw<M: Private> {
-    raw: NonNull<rte_ring>,
+struct Shared<M: Private> {
+    ring: NonNull<rte_ring>,
     /// Keeps the EAL's memory, in which the ring lies, alive.
     _eal: Eal,
     private: PhantomData<fn() -> M>,
@@ -45,9 +45,9 @@ struct Raw<M: Private> {
 
 // SAFETY: through `&self` of the shared part only counts are read. Putting in and taking out need `&mut` of the one
 // Producer and the one Consumer, which is exactly what a single-producer, single-consumer ring asks for.
-unsafe impl<M: Private> Send for Raw<M> {}
+unsafe impl<M: Private> Send for Shared<M> {}
 // SAFETY: as above.
-unsafe impl<M: Private> Sync for Raw<M> {}
+unsafe impl<M: Private> Sync for Shared<M> {}
 
 /// Creates a ring that holds up to `capacity` mbufs (any number from 1 to 2^30).
 ///
@@ -67,7 +67,7 @@ pub fn ring<M: Private>(eal: &Eal, capacity: u32) -> Result<(Producer<M>, Consum
         NonNull::new(raw).ok_or_else(errno)
     });
     let raw = raw.map_err(|code| RingError::Create { capacity, reason: reason(code, &log) })?;
-    let shared = Arc::new(Raw { raw, _eal: eal.clone(), private: PhantomData });
+    let shared = Arc::new(Shared { ring: raw, _eal: eal.clone(), private: PhantomData });
     Ok((Producer(Arc::clone(&shared)), Consumer(shared)))
 }
 
@@ -81,7 +81,7 @@ impl<M: Private> Producer<M> {
         // the first `taken` of them, and `forget_front` makes the ArrayVec forget exactly those.
         unsafe {
             let taken = dpdk_sys::fb_ring_enqueue_burst(
-                self.0.raw.as_ptr(),
+                self.0.ring.as_ptr(),
                 burst.as_ptr().cast::<*mut std::ffi::c_void>(),
                 count as u32,
             ) as usize;
@@ -115,7 +115,7 @@ impl<M: Private> Producer<M> {
     /// How many mbufs the ring holds at most.
     pub fn capacity(&self) -> u32 {
         // SAFETY: the ring is alive; reads a constant.
-        unsafe { dpdk_sys::fb_ring_capacity(self.0.raw.as_ptr()) }
+        unsafe { dpdk_sys::fb_ring_capacity(self.0.ring.as_ptr()) }
     }
 }
 
@@ -135,7 +135,7 @@ impl<M: Private> Consumer<M> {
         unsafe {
             let end = burst.as_mut_ptr().add(burst.len());
             let taken =
-                dpdk_sys::fb_ring_dequeue_burst(self.0.raw.as_ptr(), end.cast::<*mut std::ffi::c_void>(), room as u32)
+                dpdk_sys::fb_ring_dequeue_burst(self.0.ring.as_ptr(), end.cast::<*mut std::ffi::c_void>(), room as u32)
                     as usize;
             burst.set_len(burst.len() + taken);
             taken
@@ -153,28 +153,28 @@ impl<M: Private> Consumer<M> {
     }
 }
 
-impl<M: Private> Raw<M> {
+impl<M: Private> Shared<M> {
     #[inline]
     fn len(&self) -> u32 {
         // SAFETY: the ring is alive; two indices are read.
-        unsafe { dpdk_sys::fb_ring_count(self.raw.as_ptr()) }
+        unsafe { dpdk_sys::fb_ring_count(self.ring.as_ptr()) }
     }
 }
 
-impl<M: Private> Drop for Raw<M> {
+impl<M: Private> Drop for Shared<M> {
     fn drop(&mut self) {
         let mut left: [*mut rte_mbuf; 32] = [std::ptr::null_mut(); 32];
         // SAFETY: both ends are gone, so this is the ring's only user. What is left in it are mbufs that nobody else
         // owns; rte_pktmbuf_free_bulk skips nulls. Then nothing refers to the ring.
         unsafe {
             loop {
-                let taken = dpdk_sys::fb_ring_dequeue_burst(self.raw.as_ptr(), left.as_mut_ptr().cast(), 32);
+                let taken = dpdk_sys::fb_ring_dequeue_burst(self.ring.as_ptr(), left.as_mut_ptr().cast(), 32);
                 if taken == 0 {
                     break;
                 }
                 dpdk_sys::rte_pktmbuf_free_bulk(left.as_mut_ptr(), taken);
             }
-            dpdk_sys::rte_ring_free(self.raw.as_ptr());
+            dpdk_sys::rte_ring_free(self.ring.as_ptr());
         }
     }
 }

@@ -212,7 +212,7 @@ fn statistics_are_where_suricata_has_them() {
     let theirs: Map<String, Value> = serde_json::from_str(STATS).unwrap();
     let mut leaves = 0;
     compare(&ours, &theirs, "", &OWN, &mut leaves);
-    assert!(leaves >= 50, "{leaves} counters compared");
+    assert!(leaves >= 48, "{leaves} counters compared");
 }
 
 fn compare(

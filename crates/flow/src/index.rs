@@ -52,7 +52,6 @@ impl Bucket {
 }
 
 /// Matching slots, as an iterator of slot numbers.
-#[derive(Clone, Copy)]
 struct Matches([u64; 2]);
 
 impl Iterator for Matches {

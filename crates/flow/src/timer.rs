@@ -49,7 +49,7 @@ impl Wheel {
     fn place(&mut self, entry: u32, tick: u64) {
         // The highest digit in which the tick differs from now says the level; beyond the top level's turn, the last.
         let distance = (tick ^ self.now) | 1;
-        let level = ((63 - distance.leading_zeros()) / SLOT_BITS).min(LEVELS - 1);
+        let level = (distance.ilog2() / SLOT_BITS).min(LEVELS - 1);
         let slot = (tick >> (level * SLOT_BITS)) as u32 % SLOTS;
         self.lists.push_back(level * SLOTS + slot, entry);
         if let Some(occupied) = self.occupied.get_mut(level as usize) {

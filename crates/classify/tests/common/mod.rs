@@ -85,12 +85,12 @@ fn verdict(rng: &mut impl Rng) -> Verdict {
 }
 
 fn v4_prefix(rng: &mut impl Rng) -> Ipv4Net {
-    let bits = [8, 12, 16, 16, 20, 24, 24, 24, 28, 30, 32, 32, 32][rng.random_range(0..13_usize)];
+    let bits = [14, 16, 20, 24, 24, 24, 28, 30, 32, 32, 32, 32][rng.random_range(0..12_usize)];
     Ipv4Net::new(v4_address(rng), bits).unwrap().trunc()
 }
 
 fn v6_prefix(rng: &mut impl Rng) -> Ipv6Net {
-    let bits = [20, 32, 32, 48, 48, 56, 64, 64, 72, 128, 128][rng.random_range(0..11)];
+    let bits = [40, 44, 48, 48, 56, 64, 64, 72, 97, 128, 128][rng.random_range(0..11)];
     Ipv6Net::new(v6_address(rng), bits).unwrap().trunc()
 }
 
@@ -138,6 +138,11 @@ pub fn query_of(rng: &mut impl Rng, rule: &Rule, tenants: u16) -> Query {
         Some(prefix) => matches!(prefix, IpNet::V4(_)),
         None => rng.random_bool(0.5),
     };
+    if rule.matches_non_ip() && rng.random_bool(0.3) {
+        let vlan = rule.vlan.as_ref().map(|range| rng.random_range(range.clone()));
+        let tenant = rule.tenant.unwrap_or(TenantId(0));
+        return Query { tuple: NTuple::default(), vlan, tenant };
+    }
     let wants_ports = rule.source_ports.is_some() || rule.destination_ports.is_some();
     let protocol = rule.protocol.unwrap_or_else(|| {
         let any = [6, 17, 132, 1, 47];

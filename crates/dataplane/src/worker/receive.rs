@@ -160,7 +160,7 @@ impl Path {
             let (owner, parsed) = match parsed {
                 Ok(()) => {
                     let owner = tenancy.resolve(generation, slot.packet.vlans);
-                    (owner, counters.decode.count(&mut slot.packet, frame, &self.parse, &mut kinds))
+                    (owner, counters.decode.count(&mut slot.packet, frame, self.parse, &mut kinds))
                 }
                 Err(reason) => (tenancy.resolve(generation, Packet::vlan_tags(frame)), Err(reason)),
             };
@@ -463,7 +463,7 @@ impl DecodeCounters {
         &self,
         packet: &mut Packet,
         frame: &[u8],
-        options: &ParseOptions,
+        options: ParseOptions,
         kinds: &mut Kinds,
     ) -> Result<(), Malformed> {
         kinds.vlan += u64::from(packet.vlans.count > 0);
@@ -485,7 +485,7 @@ impl DecodeCounters {
 
     #[cold]
     #[inline(never)]
-    fn count_rest(&self, packet: &mut Packet, frame: &[u8], options: &ParseOptions) -> Result<(), Malformed> {
+    fn count_rest(&self, packet: &mut Packet, frame: &[u8], options: ParseOptions) -> Result<(), Malformed> {
         if packet.vlans.count > 1 {
             self.vlan_qinq.add(1);
         }
@@ -498,13 +498,13 @@ impl DecodeCounters {
         if packet.encapsulation.is_none() {
             return Ok(());
         }
-        let innermost = packet.innermost(frame, options)?;
+        let innermost = packet.innermost(frame, &options)?;
         let mut stack = *packet;
         while stack.depth < innermost.depth
             && let Some(kind) = stack.encapsulation
         {
             let outside = stack.l3;
-            stack = stack.descend(frame, options)?;
+            stack = stack.descend(frame, &options)?;
             self.tunnel(kind, outside, stack.l3).add(1);
             self.count_stack(&stack);
         }

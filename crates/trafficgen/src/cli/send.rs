@@ -20,7 +20,7 @@ pub(super) struct SendArguments {
     /// Capture to send (pcap or pcapng, Ethernet)
     #[arg(value_name = "PCAP")]
     source: PathBuf,
-    /// PCI address, or DPDK virtual device with its arguments: net_af_packet0,iface=eth1 or net_pcap0,tx_pcap=out.pcap
+    /// PCI address, or DPDK virtual device with its arguments: `net_af_packet0,iface=eth1` or `net_pcap0,tx_pcap=out.pcap`
     #[arg(long, value_name = "DEVICE", value_parser = |text: &str| text.parse::<Device>())]
     device: Device,
     /// Constant rate: packets (250000, 1.5Mpps) or frame bits (300Mbit/s, 2.5Gbit/s) a second

@@ -9,8 +9,10 @@ pub(super) struct Link {
     receiving: String,
 }
 
-const SENDING_INTERFACE: &str = "fb-send";
-const RECEIVING_INTERFACE: &str = "fb-receive";
+/// The interface in the sending namespace.
+pub(super) const SENDING_INTERFACE: &str = "fb-send";
+/// The interface in the receiving namespace.
+pub(super) const RECEIVING_INTERFACE: &str = "fb-receive";
 
 impl Link {
     /// Makes it; `None`, with a line that starts with `SKIPPED`, where that is not possible.
@@ -47,14 +49,6 @@ impl Link {
             ip(&["-n", namespace, "link", "set", interface, "up"])?;
         }
         Ok(())
-    }
-
-    pub(super) fn sending_interface(&self) -> &'static str {
-        SENDING_INTERFACE
-    }
-
-    pub(super) fn receiving_interface(&self) -> &'static str {
-        RECEIVING_INTERFACE
     }
 
     /// A command that runs a program at the sending end.

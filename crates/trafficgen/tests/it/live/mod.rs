@@ -6,27 +6,31 @@
 mod link;
 mod receiver;
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use trafficgen::trace::{TraceOptions, Truth, write_trace};
+use trafficgen::pcap::PcapWriter;
+use trafficgen::trace::{TraceOptions, generate, write_trace};
 
-use link::Link;
-use receiver::{Receiver, Report};
+use link::{Link, RECEIVING_INTERFACE, SENDING_INTERFACE};
+use receiver::{Count, Receiver, Report};
 
 /// The tenants' VLANs; the trace has one more, which is nobody's.
 const VLANS: [u16; 2] = [101, 102];
 
-/// One live run: a trace of three VLANs over the link. `None` where there can be no link.
+/// One live run: a trace of three VLANs over the link.
 struct Run {
-    truth: Truth,
-    sent: Value,
+    /// What was in the trace, by VLAN.
+    trace: [Count; VLANS.len() + 1],
     report: Report,
 }
 
-/// `frames` is how many the receiving socket's ring holds; `inspections` how often each packet's checksum is verified.
-fn run(rate: &[&str], frames: u32, inbox_packets: u32, inspections: usize) -> Option<Run> {
-    let link = Link::new()?;
+/// Writes the trace, and counts it by VLAN.
+///
+/// Without fragments of IPv4: DPDK's driver has the kernel put them together (`PACKET_FANOUT_FLAG_DEFRAG`), so that what
+/// arrives is one frame where several were sent, cut to the size of a place in its ring.
+fn write(path: &Path) -> [Count; VLANS.len() + 1] {
     let options = TraceOptions {
         tenants: VLANS.len() as u16 + 1,
         first_vlan: VLANS[0],
@@ -34,23 +38,47 @@ fn run(rate: &[&str], frames: u32, inbox_packets: u32, inspections: usize) -> Op
         elephant_bytes: 1 << 20,
         ..TraceOptions::default()
     };
+    let mut counts = [Count::default(); VLANS.len() + 1];
+    let mut writer = PcapWriter::new(std::fs::File::create(path).unwrap()).unwrap();
+    generate(&options, |at_ns, frame| {
+        let is_ipv4 = frame[16..18] == [0x08, 0x00];
+        if is_ipv4 && u16::from_be_bytes([frame[24], frame[25]]) & 0x3fff != 0 {
+            return Ok(());
+        }
+        let vlan = u16::from_be_bytes([frame[14], frame[15]]);
+        let count = &mut counts[usize::from(vlan - VLANS[0])];
+        *count = *count + Count { packets: 1, bytes: frame.len() as u64 };
+        writer.write(at_ns, frame).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    writer.into_inner().sync_all().unwrap();
+    counts
+}
+
+/// Sends and receives; `None` where there can be no link. `inspections` is how often each packet's checksum is verified.
+fn run(rate: &[&str], inbox_packets: u32, inspections: usize) -> Option<Run> {
+    let link = Link::new()?;
     let dir = tempfile::tempdir().unwrap();
-    let truth = write_trace(&options, &dir.path().join("t.pcap"), None).unwrap();
+    let trace = write(&dir.path().join("t.pcap"));
+    let packets = trace.iter().map(|count| count.packets).sum::<u64>();
+    // The receiving socket's ring holds all of it: DPDK 22.11's driver does not count what its ring has no place for.
     let device =
-        format!("net_af_packet0,iface={},blocksz=65536,framecnt={frames}", link.receiving_interface());
+        format!("net_af_packet0,iface={RECEIVING_INTERFACE},blocksz=65536,framesz=2048,framecnt=16384");
+    assert!(packets < 16_384, "{packets}");
     let receiver = Receiver::start(&link, &device, inbox_packets, inspections);
 
-    let device = format!("net_af_packet0,iface={}", link.sending_interface());
+    let device = format!("net_af_packet0,iface={SENDING_INTERFACE}");
     let arguments = [&["send", "t.pcap", "--json", "--device", &device], rate].concat();
     let mut sending = link.in_sending(env!("CARGO_BIN_EXE_trafficgen"));
     let output = sending.args(arguments).current_dir(dir.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(sent["packets"].as_u64(), Some(truth.total.packets));
+    assert_eq!((sent["packets"].as_u64(), &sent["ended"]), (Some(packets), &"complete".into()));
     assert_eq!(sent["tx_errors"], 0);
-    // What the kernel lost between its two ends belongs to neither port.
-    let on_link = truth.total.packets - link.lost();
-    Some(Run { report: receiver.finish(on_link, Duration::from_secs(10)), truth, sent })
+    // What the kernel loses between the two ends belongs to neither port.
+    let report = receiver.finish(packets - link.lost(), Duration::from_secs(10));
+    Some(Run { trace, report })
 }
 
 impl Run {
@@ -79,42 +107,30 @@ impl Run {
 
 #[test]
 fn every_tenant_receives_what_was_sent_on_its_vlan() {
-    let Some(run) = run(&["--rate", "10kpps"], 16_384, 4096, 1) else { return };
+    let Some(run) = run(&["--rate", "10kpps"], 4096, 1) else { return };
     run.assert_conserved();
     let report = &run.report;
-    assert_eq!(run.sent["ended"], "complete");
-    assert_eq!(
-        (report.on_link, report.missed),
-        (run.truth.total.packets, 0),
-        "the ring holds the whole trace"
-    );
-    assert_eq!(report.received.bytes, run.truth.total.bytes, "tags are put back");
-    for (row, truth) in report.rows.iter().zip(&run.truth.tenants) {
-        let sent = (truth.total.packets, truth.total.bytes);
-        assert_eq!((row.received.packets, row.received.bytes), sent, "VLAN {}", truth.vlan);
-    }
-    // The third VLAN is nobody's, and the kernel added nothing of its own.
+    // Bytes too: the kernel takes tags off, and the driver puts them back. Nothing is there that was not sent.
+    let received: Vec<Count> = report.rows.iter().map(|row| row.received).collect();
+    assert_eq!(received, run.trace);
+    // The third VLAN is nobody's.
     let foreign = &report.rows[VLANS.len()];
     assert_eq!(foreign.not_inspected.get("no_tenant").copied(), Some(foreign.received));
-    assert_eq!(run.not_inspected("inbox_full"), 0);
-    assert!(report.rows[0].inspected.packets > 1000 && report.rows[1].inspected.packets > 1000, "{report:?}");
+    for row in &report.rows[..VLANS.len()] {
+        // ARP is the only thing in the trace that no pipeline takes.
+        assert_eq!(row.not_inspected.keys().collect::<Vec<_>>(), ["non_ip"]);
+        assert!(row.inspected.packets > 1000, "{row:?}");
+    }
 }
 
 #[test]
 fn a_tiny_inbox_overflows_by_name_and_the_sum_is_exact() {
-    let Some(run) = run(&[], 16_384, 64, 200) else { return };
+    let Some(run) = run(&[], 64, 200) else { return };
     run.assert_conserved();
     assert!(run.not_inspected("inbox_full") > 0, "{:?}", run.report);
     for row in &run.report.rows[..VLANS.len()] {
         assert!(row.inspected.packets > 0, "{row:?}");
     }
-}
-
-#[test]
-fn what_does_not_fit_the_ports_ring_is_counted_as_missed() {
-    let Some(run) = run(&[], 32, 64, 200) else { return };
-    run.assert_conserved();
-    assert!(run.report.missed > 0, "{:?}", run.report);
 }
 
 /// `net_tap` starts only with as many receive queues as transmit queues.

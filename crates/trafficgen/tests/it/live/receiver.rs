@@ -154,7 +154,7 @@ fn child_receives_for_its_parent() {
     let inspections = number("FOREBAY_TEST_LIVE_INSPECTIONS");
 
     let out = tempfile::tempdir().unwrap();
-    let file = FileSink::open(&out.path().join("eve.json"), OpenMode::Replace).unwrap();
+    let file = FileSink::open(out.path().join("eve.json"), OpenMode::Replace).unwrap();
     let options = Options::new(Overflow::Wait);
     let events = EventThread::spawn(file, options, |notice| panic!("{notice:?}")).unwrap();
     let config = config(&device, inbox_packets);
