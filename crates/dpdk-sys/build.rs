@@ -33,7 +33,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_version",
 ];
 
-const TYPES: &[&str] = &["rte_acl_.*", "rte_eth_(conf|dev_info|link|stats|rss_reta_entry64)", "rte_(mbuf|mempool|ring)"];
+const TYPES: &[&str] =
+    &["rte_acl_.*", "rte_eth_(conf|dev_info|link|stats|rss_reta_entry64)", "rte_(mbuf|mempool|ring)"];
 
 const CONSTANTS: &[&str] =
     &["FB_.*", "RTE_ACL_.*", "RTE_ETH_NAME_MAX_LEN", "RTE_MAX_LCORE", "RTE_PKTMBUF_HEADROOM"];

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use classify::{Classifier, Direction, Limits, PipelineId, Rule, Verdict};
 use dataplane::{
-    Burst, BurstTimes, DpdkPrefetch, Generation, Inspector, Lane, LaneParts, PacketMeta, PacketTime, Pipeline, Records,
-    Tenancy, Tenant, VlanMap, WorkerCounters,
+    Burst, BurstTimes, DpdkPrefetch, Generation, Inspector, Lane, LaneParts, PacketMeta, PacketTime,
+    Pipeline, Records, Tenancy, Tenant, VlanMap, WorkerCounters,
 };
 use dpdk::{Device, Eal, EalConfig, HugePages, Mbuf, Mempool, MempoolConfig, PortConfig, RxQueue};
 use flow::defrag::Defrag;
@@ -96,7 +96,12 @@ impl Cases {
             LaneParts {
                 table,
                 defrag: Defrag::new(flow::defrag::Config::default())?,
-                records: Records::new(self.events.producer(), Arc::clone(&counters), Timeouts::default(), None),
+                records: Records::new(
+                    self.events.producer(),
+                    Arc::clone(&counters),
+                    Timeouts::default(),
+                    None,
+                ),
                 counters: Arc::clone(&counters),
                 tools: Vec::new(),
                 pool: self.pool.clone(),

@@ -89,7 +89,8 @@ impl Distributor {
                 let (tenant, _) =
                     mbuf.private().tenancy.resolve(self.subscriber.running(), Packet::vlan_tags(mbuf.data()));
                 let bytes = u64::from(mbuf.pkt_len());
-                let counters = self.counters.tenant(tenant.map_or(usize::MAX, |tenant| usize::from(tenant.0)));
+                let counters =
+                    self.counters.tenant(tenant.map_or(usize::MAX, |tenant| usize::from(tenant.0)));
                 self.counters.received.add(1, bytes);
                 counters.received.add(1, bytes);
                 counters.count_not_inspected(Reason::WorkerQueueFull, 1, bytes);

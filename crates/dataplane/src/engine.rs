@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use dpdk::{
-    Device, Eal, EalConfig, EalError, HugePages, Lcore, LcoreError, LcoreHandle, Mempool, MempoolConfig, MempoolError,
-    Port, PortConfig, PortError, PortStats, RingError, RxTimestamp, TxQueue, clock,
+    Device, Eal, EalConfig, EalError, HugePages, Lcore, LcoreError, LcoreHandle, Mempool, MempoolConfig,
+    MempoolError, Port, PortConfig, PortError, PortStats, RingError, RxTimestamp, TxQueue, clock,
 };
 use flow::defrag::{self, Defrag};
 use flow::{FlowTable, HashSeed, TableConfig, TableError, Timeouts};
@@ -185,10 +185,9 @@ impl Engine {
         let pool = Mempool::<PacketMeta>::new(&eal, &mempool)?;
         let attached: Vec<Port> =
             config.ports.iter().map(|port| eal.attach(&port.device)).collect::<Result<_, _>>()?;
-        let rss = attached
-            .iter()
-            .map(Port::rss_queues_max)
-            .try_fold(true, |all, queues| queues.map(|queues| all && usize::from(queues) >= config.workers))?;
+        let rss = attached.iter().map(Port::rss_queues_max).try_fold(true, |all, queues| {
+            queues.map(|queues| all && usize::from(queues) >= config.workers)
+        })?;
         let distribute = config.workers > 1 && !(rss && config.mode == Mode::Live);
 
         let generation = generation(&eal)?;
@@ -224,7 +223,8 @@ impl Engine {
             ..PortConfig::default()
         };
         for device in &config.tools {
-            let started = self.eal.attach(device)?.start(&queues, &self.pool).map_err(|failed| failed.error)?;
+            let started =
+                self.eal.attach(device)?.start(&queues, &self.pool).map_err(|failed| failed.error)?;
             for (worker, queue) in by_worker.iter_mut().zip(started.tx) {
                 worker.push(queue);
             }
@@ -349,13 +349,16 @@ impl Engine {
     pub fn replay(&mut self, capture: &Capture<'_>) -> Result<(), EngineError> {
         let Some(feed) = &self.feed else { return Err(EngineError::Stopped) };
         let path = capture.path;
-        let file = File::open(path).map_err(|source| EngineError::Capture { path: path.to_owned(), source })?;
+        let file =
+            File::open(path).map_err(|source| EngineError::Capture { path: path.to_owned(), source })?;
         // A driver's arguments are split at commas, which a file's name may have; a descriptor's has none.
         let arguments = format!("rx_pcap=/proc/self/fd/{}", file.as_raw_fd());
         let name = format!("net_pcap_replay{}", self.captures);
         self.captures += 1;
         let port = self.eal.attach(&Device::vdev(&name, &arguments)).map_err(|error| match error {
-            PortError::Attach { reason, .. } => PortError::Attach { device: path.display().to_string(), reason },
+            PortError::Attach { reason, .. } => {
+                PortError::Attach { device: path.display().to_string(), reason }
+            }
             other => other,
         })?;
         let queues = PortConfig { promiscuous: false, ..PortConfig::default() };

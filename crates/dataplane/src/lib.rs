@@ -34,8 +34,8 @@ pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
-pub use snapshot::{Snapshot, TenantSnapshot};
 pub use records::Records;
+pub use snapshot::{Snapshot, TenantSnapshot};
 pub use time::PacketTime;
 pub use worker::{DpdkPrefetch, Lane, LaneParts};
 

@@ -24,7 +24,8 @@ impl Inspector {
         match self {
             Self::Checksum => {
                 let wrong = |checksum| checksum == wire::checksum::Verdict::Wrong;
-                if wrong(packet.verify_ipv4_checksum(bytes)) || wrong(packet.verify_transport_checksum(bytes)) {
+                if wrong(packet.verify_ipv4_checksum(bytes)) || wrong(packet.verify_transport_checksum(bytes))
+                {
                     Finding::ChecksumWrong
                 } else {
                     Finding::Nothing

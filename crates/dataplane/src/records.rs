@@ -109,7 +109,9 @@ impl Records {
             }),
             tenant: name(&self.tenants, usize::from(key.tenant().0)),
             verdict: match Verdict::from_u32(flow.verdict) {
-                Some(Verdict::Pipeline(id)) => event::Verdict::Pipeline(name(&self.pipelines, usize::from(id.0))),
+                Some(Verdict::Pipeline(id)) => {
+                    event::Verdict::Pipeline(name(&self.pipelines, usize::from(id.0)))
+                }
                 Some(Verdict::Tool(id)) => event::Verdict::Tool(name(&self.tools, usize::from(id.0))),
                 Some(Verdict::Shunt) => event::Verdict::Shunt,
                 Some(Verdict::Drop) | None => event::Verdict::Drop,

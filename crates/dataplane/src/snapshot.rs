@@ -88,7 +88,8 @@ impl Snapshot {
                 *sum = if name == "max_pkt_size" { value.max(*sum) } else { *sum + value };
             }
             let cycles = &worker.cycles;
-            for (sum, counter) in all.cycles.iter_mut().zip([&cycles.idle, &cycles.receive, &cycles.inspect]) {
+            for (sum, counter) in all.cycles.iter_mut().zip([&cycles.idle, &cycles.receive, &cycles.inspect])
+            {
                 *sum += counter.get();
             }
         }
@@ -147,8 +148,14 @@ impl Snapshot {
                 closing: ended[9],
                 closed: ended[10],
             },
-            defrag_ipv4: Defrag { fragments: decoded("fragments_ipv4"), reassembled: decoded("reassembled_ipv4") },
-            defrag_ipv6: Defrag { fragments: decoded("fragments_ipv6"), reassembled: decoded("reassembled_ipv6") },
+            defrag_ipv4: Defrag {
+                fragments: decoded("fragments_ipv4"),
+                reassembled: decoded("reassembled_ipv4"),
+            },
+            defrag_ipv6: Defrag {
+                fragments: decoded("fragments_ipv6"),
+                reassembled: decoded("reassembled_ipv6"),
+            },
             tenants: self.tenants.iter().map(TenantSnapshot::stats).collect(),
         }
     }
@@ -185,7 +192,11 @@ impl TenantSnapshot {
             bytes: self.received.bytes,
             flows: self.flows,
             alerts: 0,
-            not_inspected: self.not_inspected.iter().map(|(reason, total)| (reason.as_str(), total.packets)).collect(),
+            not_inspected: self
+                .not_inspected
+                .iter()
+                .map(|(reason, total)| (reason.as_str(), total.packets))
+                .collect(),
         }
     }
 
@@ -195,7 +206,8 @@ impl TenantSnapshot {
         self.flows += counters.flows.get();
         self.checksum_wrong += counters.checksum_wrong.get();
         for reason in Reason::all() {
-            let total = counters.not_inspected(reason).map(crate::counters::Traffic::total).unwrap_or_default();
+            let total =
+                counters.not_inspected(reason).map(crate::counters::Traffic::total).unwrap_or_default();
             if total.packets == 0 {
                 continue;
             }

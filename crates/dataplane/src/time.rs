@@ -61,7 +61,8 @@ mod tests {
             assert!(now >= last);
             last = now;
         }
-        let system = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
+        let system =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
         assert!(system.abs_diff(last) < 60_000_000, "{system} {last}");
     }
 }

@@ -28,7 +28,11 @@ fn replay_in_own_process(workers: usize) -> Vec<u8> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let out = String::from_utf8(output.stdout).unwrap();
-    out.lines().filter(|line| line.starts_with('{')).flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+    out.lines()
+        .filter(|line| line.starts_with('{'))
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes()
 }
 
 #[test]

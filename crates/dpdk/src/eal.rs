@@ -137,7 +137,8 @@ fn huge_pages_free(memory_mib: u32) -> bool {
     const PAGE: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
     let free: u64 = std::fs::read_to_string(PAGE).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
     // The EAL reserves a little more than it is asked for; a mapping proves that this user is allowed to.
-    free > u64::from(memory_mib.div_ceil(2)) && MmapOptions::new().len(2 << 20).huge(Some(21)).map_anon().is_ok()
+    free > u64::from(memory_mib.div_ceil(2))
+        && MmapOptions::new().len(2 << 20).huge(Some(21)).map_anon().is_ok()
 }
 
 fn arguments(config: &EalConfig, huge_pages: bool) -> Vec<String> {
@@ -158,8 +159,11 @@ fn arguments(config: &EalConfig, huge_pages: bool) -> Vec<String> {
 
 /// Calls `rte_eal_init`, with DPDK's log held back; the error is its reason in one line.
 fn init(arguments: &[String]) -> Result<(), String> {
-    let owned: Vec<CString> =
-        arguments.iter().map(|text| CString::new(text.as_str())).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+    let owned: Vec<CString> = arguments
+        .iter()
+        .map(|text| CString::new(text.as_str()))
+        .collect::<Result<_, _>>()
+        .map_err(|e| e.to_string())?;
     let mut argv: Vec<*mut c_char> = owned.iter().map(|text| text.as_ptr().cast_mut()).collect();
     argv.push(ptr::null_mut());
 

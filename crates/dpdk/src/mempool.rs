@@ -4,8 +4,8 @@ use std::any::TypeId;
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use dpdk_sys::{rte_mbuf, rte_mempool};
 
@@ -105,7 +105,8 @@ impl<M: Private> Mempool<M> {
         }
         let private_bytes = size_of::<M>().next_multiple_of(PRIVATE_ALIGN) as u16;
         let room = config.data_room_bytes.saturating_add(dpdk_sys::RTE_PKTMBUF_HEADROOM as u16);
-        let name = CString::new(format!("fb_pool_{}", NEXT.fetch_add(1, Ordering::Relaxed))).unwrap_or_default();
+        let name =
+            CString::new(format!("fb_pool_{}", NEXT.fetch_add(1, Ordering::Relaxed))).unwrap_or_default();
         let (raw, log) = quietly(|| {
             /// `SOCKET_ID_ANY`.
             const ANY: i32 = -1;
@@ -143,7 +144,9 @@ impl<M: Private> Mempool<M> {
     #[inline]
     pub fn alloc(&self) -> Option<Mbuf<M>> {
         // SAFETY: the pool is alive; rte_pktmbuf_alloc returns null or a reset mbuf with one reference, from this pool.
-        unsafe { NonNull::new(dpdk_sys::fb_pktmbuf_alloc(self.0.raw.as_ptr())).map(|raw| Mbuf::from_raw(raw)) }
+        unsafe {
+            NonNull::new(dpdk_sys::fb_pktmbuf_alloc(self.0.raw.as_ptr())).map(|raw| Mbuf::from_raw(raw))
+        }
     }
 
     /// A frame made of `parts`, one after the other, in as many chained buffers as it takes; `None` when the pool runs
@@ -206,7 +209,12 @@ impl<M: Private> Drop for Pool<M> {
 }
 
 /// Called by DPDK for every object of a new pool.
-unsafe extern "C" fn initialise<M: Private>(_: *mut rte_mempool, _: *mut c_void, object: *mut c_void, _: u32) {
+unsafe extern "C" fn initialise<M: Private>(
+    _: *mut rte_mempool,
+    _: *mut c_void,
+    object: *mut c_void,
+    _: u32,
+) {
     if let Some(raw) = NonNull::new(object.cast::<rte_mbuf>()) {
         // SAFETY: the object is an mbuf of a new pool with room for an M behind its header, 8-byte aligned.
         unsafe { private_area::<M>(raw).write(M::default()) };

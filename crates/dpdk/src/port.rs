@@ -216,7 +216,11 @@ impl Eal {
         // SAFETY: a C string and a place for the number.
         let code = unsafe { dpdk_sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &raw mut id) };
         let attached = Attached { id, device: device.clone(), _eal: self.clone() };
-        if code == 0 { Ok(Port(attached)) } else { Err(failed("the driver made no Ethernet port for it".into())) }
+        if code == 0 {
+            Ok(Port(attached))
+        } else {
+            Err(failed("the driver made no Ethernet port for it".into()))
+        }
     }
 }
 
@@ -261,14 +265,19 @@ impl Port {
     /// # Errors
     ///
     /// The reason, and the port itself.
-    pub fn start<M: Private>(self, config: &PortConfig, pool: &Mempool<M>) -> Result<Started<M>, Box<StartError>> {
+    pub fn start<M: Private>(
+        self,
+        config: &PortConfig,
+        pool: &Mempool<M>,
+    ) -> Result<Started<M>, Box<StartError>> {
         match self.try_start(config, pool) {
             Ok(rss) => {
                 let port = Arc::new(Running { port: self.0 });
                 let rx = (0..config.rx_queues)
                     .map(|queue| RxQueue { queue, port: Arc::clone(&port), pool: pool.clone() })
                     .collect();
-                let tx = (0..config.tx_queues).map(|queue| TxQueue { queue, port: Arc::clone(&port) }).collect();
+                let tx =
+                    (0..config.tx_queues).map(|queue| TxQueue { queue, port: Arc::clone(&port) }).collect();
                 Ok(Started { rx, tx, stats: PortStatsReader(port), rss })
             }
             Err(error) => Err(Box::new(StartError { error, port: self })),
@@ -387,8 +396,12 @@ impl<M: Private> RxQueue<M> {
         // pools of this process, which all have the private area M.
         unsafe {
             let end = burst.as_mut_ptr().add(burst.len());
-            let taken =
-                dpdk_sys::fb_eth_rx_burst(self.port.port.id, self.queue, end.cast::<*mut dpdk_sys::rte_mbuf>(), room as u16);
+            let taken = dpdk_sys::fb_eth_rx_burst(
+                self.port.port.id,
+                self.queue,
+                end.cast::<*mut dpdk_sys::rte_mbuf>(),
+                room as u16,
+            );
             burst.set_len(burst.len() + usize::from(taken));
             usize::from(taken)
         }

@@ -128,15 +128,21 @@ impl<M: Private> Consumer<M> {
 
     /// As [`dequeue_burst`](Self::dequeue_burst), but not more than `most`.
     #[inline]
-    pub fn dequeue_at_most<const N: usize>(&mut self, burst: &mut ArrayVec<Mbuf<M>, N>, most: usize) -> usize {
+    pub fn dequeue_at_most<const N: usize>(
+        &mut self,
+        burst: &mut ArrayVec<Mbuf<M>, N>,
+        most: usize,
+    ) -> usize {
         let room = (N - burst.len()).min(most);
         // SAFETY: there is room for `room` pointers behind the ArrayVec's elements; the ring fills the first `taken` of
         // them with mbufs that a Producer<M> of this ring gave up.
         unsafe {
             let end = burst.as_mut_ptr().add(burst.len());
-            let taken =
-                dpdk_sys::fb_ring_dequeue_burst(self.0.ring.as_ptr(), end.cast::<*mut std::ffi::c_void>(), room as u32)
-                    as usize;
+            let taken = dpdk_sys::fb_ring_dequeue_burst(
+                self.0.ring.as_ptr(),
+                end.cast::<*mut std::ffi::c_void>(),
+                room as u32,
+            ) as usize;
             burst.set_len(burst.len() + taken);
             taken
         }
@@ -185,7 +191,10 @@ impl<M: Private> Drop for Shared<M> {
 ///
 /// Somebody else has taken over the first `count` (at most `burst.len()`) mbufs.
 #[inline]
-pub(crate) unsafe fn forget_front<M: Private, const N: usize>(burst: &mut ArrayVec<Mbuf<M>, N>, count: usize) {
+pub(crate) unsafe fn forget_front<M: Private, const N: usize>(
+    burst: &mut ArrayVec<Mbuf<M>, N>,
+    count: usize,
+) {
     let rest = burst.len() - count;
     // SAFETY: both ranges are within the ArrayVec; `copy` allows them to overlap.
     unsafe {

@@ -167,7 +167,8 @@ fn a_capture_is_polled_with_its_timestamps_and_its_port_goes_with_its_queue() {
     assert_eq!(received, sent);
     assert_eq!(started.stats.read().rx_packets, 100);
     drop(started);
-    eal.attach(&Device::vdev("net_pcap0", &format!("rx_pcap={path}"))).expect("a detached name is free again");
+    eal.attach(&Device::vdev("net_pcap0", &format!("rx_pcap={path}")))
+        .expect("a detached name is free again");
 }
 
 #[test]
@@ -234,7 +235,8 @@ fn a_transmit_queue_keeps_what_it_did_not_take_with_the_caller() {
 fn a_failed_start_gives_the_port_back_and_a_missing_device_is_named() {
     let (eal, _) = testkit::eal(0);
     let pool = testkit::pool::<()>(&eal, 255);
-    let missing = eal.attach(&Device::vdev("net_pcap2", "rx_pcap=/nonexistent.pcap")).unwrap_err().to_string();
+    let missing =
+        eal.attach(&Device::vdev("net_pcap2", "rx_pcap=/nonexistent.pcap")).unwrap_err().to_string();
     assert!(missing.contains("net_pcap2,rx_pcap=/nonexistent.pcap"), "{missing}");
     assert!(eal.attach(&"net_nothing0".parse().unwrap()).is_err());
 
@@ -253,7 +255,10 @@ fn devices_are_told_apart_by_their_names() {
     }
     let vdev: Device = "net_af_packet0,iface=eth1,blocksz=4096".parse().unwrap();
     assert!(!vdev.is_pci());
-    assert_eq!((vdev.name(), vdev.to_string().as_str()), ("net_af_packet0", "net_af_packet0,iface=eth1,blocksz=4096"));
+    assert_eq!(
+        (vdev.name(), vdev.to_string().as_str()),
+        ("net_af_packet0", "net_af_packet0,iface=eth1,blocksz=4096")
+    );
     for bad in ["", "eth0", "net_", "0000:3b:02", "zz:02.1", "net_pcap 0", "1:2:3:4.5"] {
         let error = bad.parse::<Device>().unwrap_err().to_string();
         assert!(error.contains("is no device"), "{error}");

@@ -163,7 +163,8 @@ impl Index {
             let Some(bucket) = self.buckets.get(places.second) else { return false };
             let (occupant, tag) = (bucket.entries[slot], bucket.tag(slot));
             let home = self.places(hash_of(occupant));
-            let (other, displaced) = if home.first == places.second { (home.second, 1) } else { (home.first, -1) };
+            let (other, displaced) =
+                if home.first == places.second { (home.second, 1) } else { (home.first, -1) };
             if other != places.second && self.put(other, tag, occupant) {
                 self.displace(home.first, displaced);
                 if let Some(bucket) = self.buckets.get_mut(places.second) {
@@ -186,7 +187,9 @@ impl Index {
         let Places { tag, first, second } = self.places(hash);
         for place in [first, second] {
             let Some(bucket) = self.buckets.get_mut(place) else { continue };
-            let Some(slot) = bucket.matches(tag).find(|slot| bucket.entries[*slot] == entry) else { continue };
+            let Some(slot) = bucket.matches(tag).find(|slot| bucket.entries[*slot] == entry) else {
+                continue;
+            };
             bucket.set(slot, 0, 0);
             if place == second {
                 self.displace(first, -1);

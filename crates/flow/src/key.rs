@@ -128,9 +128,8 @@ impl FlowKey {
             | u64::from(self.second_port) << 16
             | u64::from(self.vids[0]) << 32
             | u64::from(self.vids[1]) << 48;
-        let rest = u64::from(self.tenant)
-            | u64::from(self.protocol) << 16
-            | u64::from(self.version_and_tags) << 24;
+        let rest =
+            u64::from(self.tenant) | u64::from(self.protocol) << 16 | u64::from(self.version_and_tags) << 24;
         [first as u64, (first >> 64) as u64, second as u64, (second >> 64) as u64, ports_and_vlans, rest]
     }
 }
@@ -196,8 +195,8 @@ mod tests {
 
     fn any_tuple() -> impl Strategy<Value = NTuple> {
         // Small ranges on purpose, so that equal addresses with different ports and the reverse are common.
-        (0_u8..3, 0_u8..3, 0_u16..3, 0_u16..3, prop::sample::select(vec![1_u8, 6, 17]), any::<bool>()).prop_map(
-            |(a, b, src_port, dst_port, protocol, v6)| {
+        (0_u8..3, 0_u8..3, 0_u16..3, 0_u16..3, prop::sample::select(vec![1_u8, 6, 17]), any::<bool>())
+            .prop_map(|(a, b, src_port, dst_port, protocol, v6)| {
                 let addr = |n: u8| if v6 { Addr([n; 16]) } else { Addr::v4([192, 0, 2, n]) };
                 NTuple {
                     src: addr(a),
@@ -207,8 +206,7 @@ mod tests {
                     protocol,
                     ip_version: if v6 { 6 } else { 4 },
                 }
-            },
-        )
+            })
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use std::io;
 
 use crate::memory::Records;
+use crate::prefetch::Prefetch;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -51,6 +52,14 @@ impl Lists {
         self.link(entry, head);
     }
 
+    /// Puts an entry that is in no list at the start of `list`.
+    pub(crate) fn push_front(&mut self, list: u32, entry: u32) {
+        let head = self.entries + list;
+        let first = self.node(head).next;
+        self.link(entry, first);
+        self.link(head, entry);
+    }
+
     /// Takes an entry out of whatever list it is in.
     pub(crate) fn remove(&mut self, entry: u32) {
         let node = self.node(entry);
@@ -68,6 +77,14 @@ impl Lists {
     pub(crate) fn after(&self, entry: u32) -> Option<u32> {
         let next = self.node(entry).next;
         (next < self.entries).then_some(next)
+    }
+
+    /// Starts loading an entry's links.
+    #[inline]
+    pub(crate) fn prefetch<P: Prefetch>(&self, entry: u32) {
+        if let Some(node) = self.nodes.get(entry) {
+            P::read(node);
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {

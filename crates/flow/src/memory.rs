@@ -13,7 +13,7 @@ use memmap2::{Advice, MmapMut, MmapOptions};
 pub(crate) struct Records<T> {
     map: MmapMut,
     len: usize,
-    kind: PhantomData<T>,
+    element: PhantomData<T>,
 }
 
 impl<T: Pod> Records<T> {
@@ -31,7 +31,7 @@ impl<T: Pod> Records<T> {
                 *std::hint::black_box(byte) = 0;
             }
         }
-        Ok(Self { map, len, kind: PhantomData })
+        Ok(Self { map, len, element: PhantomData })
     }
 
     #[inline]

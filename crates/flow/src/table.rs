@@ -111,6 +111,8 @@ const CLASSES: u32 = 3;
 const SECOND_CHANCES: u32 = 8;
 /// Timer steps in one call of [`FlowTable::advance`], so that a burst boundary never stalls.
 const STEPS_PER_ADVANCE: u32 = 256;
+/// Fired entries whose lines are loaded together.
+const FIRED_TOGETHER: usize = 16;
 
 /// The flows of one worker.
 pub struct FlowTable<P: Prefetch> {
@@ -150,7 +152,7 @@ impl<P: Prefetch> FlowTable<P> {
             index: Index::new(flows).map_err(memory)?,
             order,
             wheel: Wheel::new(flows).map_err(memory)?,
-            tenants: vec![Tenant { flows: 0, flows_max: flows }; usize::from(config.tenants)],
+            tenants: vec![Tenant { flows: 0, flows_max: u32::MAX }; usize::from(config.tenants)],
             timeouts: TimeoutTable::new(&config.timeouts),
             seed: config.seed.clone(),
             stats: TableStats::default(),
@@ -192,7 +194,8 @@ impl<P: Prefetch> FlowTable<P> {
     /// The flow of `key`; `guess` comes from [`candidate`](Self::candidate) and may be wrong or stale.
     #[inline]
     pub fn find(&self, hash: u64, key: &FlowKey, guess: Option<FlowId>) -> Option<FlowId> {
-        let is_it = |entry: u32| self.flows.get(entry).is_some_and(|flow| flow.in_use != 0 && flow.key.same_as(key));
+        let is_it =
+            |entry: u32| self.flows.get(entry).is_some_and(|flow| flow.in_use() && flow.key.same_as(key));
         if let Some(FlowId(entry)) = guess
             && is_it(entry)
         {
@@ -206,8 +209,7 @@ impl<P: Prefetch> FlowTable<P> {
     #[inline]
     pub fn over(&self, id: FlowId, packet: &Packet, now_us: u64) -> Option<EndReason> {
         let flow = self.flows.get(id.0)?;
-        let timeout = self.timeouts.get(flow.key.protocol(), flow.state());
-        if now_us > flow.seen_us.saturating_add(timeout) {
+        if now_us > self.timeouts.deadline_us(flow) {
             return Some(EndReason::Timeout);
         }
         flow.is_reused_by(packet).then_some(EndReason::TcpReuse)
@@ -242,12 +244,12 @@ impl<P: Prefetch> FlowTable<P> {
         let Some(Tenant { flows, flows_max }) = self.tenants.get(row).copied() else {
             return Err(InsertError::TenantCap);
         };
-        if flows >= flows_max && !self.evict(tenant, EndReason::EvictedTenantCap, ended) {
+        if flows >= flows_max && !self.evict(tenant, EndReason::EvictedTenantCap, seen.now_us, ended) {
             return Err(InsertError::TenantCap);
         }
         let free = self.free_list();
         if self.order.front(free).is_none() {
-            self.evict(tenant, EndReason::EvictedTableFull, ended);
+            self.evict(tenant, EndReason::EvictedTableFull, seen.now_us, ended);
         }
         let entry = self.order.front(free).ok_or(InsertError::TableFull)?;
         let (records, seed) = (&self.flows, &self.seed);
@@ -255,19 +257,20 @@ impl<P: Prefetch> FlowTable<P> {
         if !self.index.insert(hash, entry, hash_of) {
             return Err(InsertError::TableFull);
         }
-        if let Some(flow) = self.flows.get_mut(entry) {
-            *flow = Flow::begin(*key, seen.packet, seen.orientation, seen.recorded_us);
-            flow.seen_us = seen.now_us;
+        let mut flow = Flow::begin(*key, seen.packet, seen.orientation, seen.recorded_us);
+        flow.seen_us = seen.now_us;
+        if let Some(place) = self.flows.get_mut(entry) {
+            *place = flow;
         }
         self.order.remove(entry);
         self.order.push_back(class_list(tenant, FlowState::New), entry);
-        let timeout = self.timeouts.get(key.protocol(), FlowState::New);
-        self.wheel.insert(entry, seen.now_us, seen.now_us.saturating_add(timeout));
+        self.wheel.insert(entry, seen.now_us, self.timeouts.deadline_us(&flow));
         if let Some(tenant) = self.tenants.get_mut(row) {
             tenant.flows += 1;
         }
         self.len += 1;
         self.stats.begun += 1;
+        self.prefetch_next(tenant);
         Ok(FlowId(entry))
     }
 
@@ -275,30 +278,30 @@ impl<P: Prefetch> FlowTable<P> {
     #[inline]
     pub fn observe(&mut self, id: FlowId, seen: &Observation<'_>) {
         let Some(flow) = self.flows.get_mut(id.0) else { return };
-        let before = flow.state();
-        flow.seen_us = seen.now_us;
+        let before = flow.timeout_place();
+        flow.seen_us = flow.seen_us.max(seen.now_us);
         flow.observe(seen.packet, seen.orientation, seen.frame_bytes, seen.recorded_us);
-        let after = flow.state();
-        if before != after {
-            let (key, seen_us) = (flow.key, flow.seen_us);
-            self.change_class(id.0, &key, after, seen_us);
+        if before != flow.timeout_place() {
+            let (list, deadline_us) =
+                (class_list(flow.key.tenant(), flow.state()), self.timeouts.deadline_us(flow));
+            let seen_us = flow.seen_us;
+            self.change_class(id.0, list, seen_us, deadline_us);
         }
     }
 
-    /// A change of state moves the flow in the eviction order, and its timer too if its time is now shorter.
+    /// A change of state moves the flow in the eviction order, and its timer, whose time may now be shorter.
     #[cold]
-    fn change_class(&mut self, entry: u32, key: &FlowKey, state: FlowState, seen_us: u64) {
+    fn change_class(&mut self, entry: u32, list: u32, seen_us: u64, deadline_us: u64) {
         self.order.remove(entry);
-        self.order.push_back(class_list(key.tenant(), state), entry);
+        self.order.push_back(list, entry);
         self.wheel.remove(entry);
-        let timeout = self.timeouts.get(key.protocol(), state);
-        self.wheel.insert(entry, seen_us, seen_us.saturating_add(timeout));
+        self.wheel.insert(entry, seen_us, deadline_us);
     }
 
     /// The flow, if the identifier is still valid.
     #[inline]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
-        self.flows.get(id.0).filter(|flow| flow.in_use != 0)
+        self.flows.get(id.0).filter(|flow| flow.in_use())
     }
 
     /// Sets the dataplane's verdict and the generation that gave it.
@@ -313,16 +316,17 @@ impl<P: Prefetch> FlowTable<P> {
     /// Ends a flow and frees its place.
     pub fn end(&mut self, id: FlowId, reason: EndReason, ended: &mut impl FnMut(&Flow, EndReason)) {
         let entry = id.0;
-        let Some(flow) = self.flows.get_mut(entry).filter(|flow| flow.in_use != 0) else { return };
-        flow.in_use = 0;
-        let flow = *flow;
+        let Some(flow) = self.flows.get_mut(entry).filter(|flow| flow.in_use()) else { return };
+        let ending = *flow;
+        flow.release();
+        let flow = ending;
         ended(&flow, reason);
         self.index.remove(flow.key.hash(&self.seed), entry);
         self.wheel.remove(entry);
         self.order.remove(entry);
-        // Freed entries are used again last in, first out only when none else is left: a stale guess then rarely hits.
+        // Last in, first out: what was freed last is still in the cache.
         let free = self.free_list();
-        self.order.push_back(free, entry);
+        self.order.push_front(free, entry);
         if let Some(tenant) = self.tenants.get_mut(usize::from(flow.key.tenant().0)) {
             tenant.flows -= 1;
         }
@@ -337,13 +341,40 @@ impl<P: Prefetch> FlowTable<P> {
         *counter += 1;
     }
 
-    /// Gives up one flow of `tenant`; `false` if it has none.
-    fn evict(&mut self, tenant: TenantId, reason: EndReason, ended: &mut impl FnMut(&Flow, EndReason)) -> bool {
-        let front = |state| self.order.front(class_list(tenant, state));
-        let easy = front(FlowState::Closed).or_else(|| front(FlowState::New));
-        let Some(entry) = easy.or_else(|| self.least_recent(tenant)) else { return false };
-        self.end(FlowId(entry), reason, ended);
+    /// Gives up one flow of `tenant`; `false` if it has none. One whose time is over has ended by itself: whether the
+    /// timers came to it before must not show.
+    fn evict(
+        &mut self,
+        tenant: TenantId,
+        reason: EndReason,
+        now_us: u64,
+        ended: &mut impl FnMut(&Flow, EndReason),
+    ) -> bool {
+        let Some(entry) = self.easy_victim(tenant).or_else(|| self.least_recent(tenant)) else {
+            return false;
+        };
+        let timed_out = self.flows.get(entry).is_some_and(|flow| now_us > self.timeouts.deadline_us(flow));
+        self.end(FlowId(entry), if timed_out { EndReason::Timeout } else { reason }, ended);
         true
+    }
+
+    /// The flow that was closed first, or else the one that has waited longest for an answer.
+    fn easy_victim(&self, tenant: TenantId) -> Option<u32> {
+        let front = |state| self.order.front(class_list(tenant, state));
+        front(FlowState::Closed).or_else(|| front(FlowState::New))
+    }
+
+    /// Starts loading what the next new flow will need: the place it takes, or the flow that is given up for it.
+    fn prefetch_next(&self, tenant: TenantId) {
+        let next = self.order.front(self.free_list()).or_else(|| self.easy_victim(tenant));
+        if let Some(entry) = next {
+            self.order.prefetch::<P>(entry);
+            self.wheel.prefetch::<P>(entry);
+            if let Some(flow) = self.flows.get(entry) {
+                P::read(flow);
+                P::read(&flow.slot);
+            }
+        }
     }
 
     /// Of the oldest established flows the one that was seen longest ago.
@@ -359,18 +390,53 @@ impl<P: Prefetch> FlowTable<P> {
     pub fn advance(&mut self, now_us: u64, ended: &mut impl FnMut(&Flow, EndReason)) {
         let mut work = STEPS_PER_ADVANCE;
         while let Some(entry) = self.wheel.fire(now_us, &mut work) {
-            let Some(flow) = self.flows.get(entry) else { continue };
-            let timeout = self.timeouts.get(flow.key.protocol(), flow.state());
-            let deadline_us = flow.seen_us.saturating_add(timeout);
-            // The entry is out of the wheel; ending a flow expects it there, so it goes back in either way.
-            self.wheel.insert(entry, now_us, deadline_us);
+            self.fire(entry, now_us, &mut work, ended);
+        }
+    }
+
+    /// Ends every flow whose time is over by `now_us`, however many and however far the timers have come. What is then
+    /// left for [`drain`](Self::drain) depends on the packets alone.
+    pub fn expire_all(&mut self, now_us: u64, ended: &mut impl FnMut(&Flow, EndReason)) {
+        for list in 0..self.free_list() {
+            let mut next = self.order.front(list);
+            while let Some(entry) = next {
+                next = self.order.after(entry);
+                if self.flows.get(entry).is_some_and(|flow| now_us > self.timeouts.deadline_us(flow)) {
+                    self.end(FlowId(entry), EndReason::Timeout, ended);
+                }
+            }
+        }
+    }
+
+    /// Looks at fired entries, some at a time so that their lines load together: ends what is over, puts back the rest.
+    #[inline(never)]
+    fn fire(&mut self, first: u32, now_us: u64, work: &mut u32, ended: &mut impl FnMut(&Flow, EndReason)) {
+        let mut entries = [first; FIRED_TOGETHER];
+        let mut count = 1;
+        for place in entries.iter_mut().skip(1) {
+            let Some(entry) = self.wheel.fire(now_us, work) else { break };
+            *place = entry;
+            count += 1;
+        }
+        for entry in &entries[..count] {
+            if let Some(flow) = self.flows.get(*entry) {
+                P::read(flow);
+                self.order.prefetch::<P>(*entry);
+            }
+        }
+        for entry in &entries[..count] {
+            let Some(flow) = self.flows.get(*entry) else { continue };
+            let deadline_us = self.timeouts.deadline_us(flow);
             if now_us > deadline_us {
-                self.end(FlowId(entry), EndReason::Timeout, ended);
+                self.end(FlowId(*entry), EndReason::Timeout, ended);
+            } else {
+                self.wheel.insert(*entry, now_us, deadline_us);
             }
         }
     }
 
     /// Ends every flow: by tenant, then closed, new and established ones, each in the order in which they became so.
+    /// [`expire_all`](Self::expire_all) first, or flows that are over count as shut down.
     pub fn drain(&mut self, ended: &mut impl FnMut(&Flow, EndReason)) {
         for tenant in 0..self.tenants.len() as u16 {
             for state in [FlowState::Closed, FlowState::New, FlowState::Established] {

@@ -1,4 +1,5 @@
-//! The TCP connection as a third party sees it (RFC 9293, figure 5, both ends folded into one state).
+//! The TCP connection as a third party sees it: the state diagram of RFC 9293 (figure 5) from the server's side, as the
+//! reference does it, with sequence numbers checked so that a blind RST or FIN (RFC 5961) closes nothing.
 
 use wire::Tcp;
 
@@ -11,7 +12,7 @@ pub const RST: u8 = 0x04;
 /// ACK flag.
 pub const ACK: u8 = 0x10;
 
-/// State of a connection, with the names that EVE uses.
+/// State of a connection, with the names that EVE uses. After the handshake it is the server's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u8)]
 pub enum TcpState {
@@ -24,17 +25,17 @@ pub enum TcpState {
     SynRecv,
     /// The handshake is complete, or the connection was picked up after it.
     Established,
-    /// The client has closed its side.
-    FinWait1,
-    /// The client has closed its side, and the server has acknowledged that.
-    FinWait2,
-    /// Both sides have closed, the last acknowledgement is missing; the client closed first.
-    TimeWait,
-    /// Both sides have closed, the last acknowledgement is missing; the server closed first.
-    LastAck,
     /// The server has closed its side.
+    FinWait1,
+    /// The server has closed its side, and the client has acknowledged that.
+    FinWait2,
+    /// Both sides have closed, the server first; the last acknowledgement is missing.
+    TimeWait,
+    /// Both sides have closed, the client first; the last acknowledgement is missing.
+    LastAck,
+    /// The client has closed its side.
     CloseWait,
-    /// Both sides closed at the same time.
+    /// Both sides closed, neither knowing of the other.
     Closing,
     /// Over.
     Closed,
@@ -76,177 +77,248 @@ impl TcpState {
         }
     }
 
-    /// Whether a SYN begins a new connection rather than belonging to this one.
+    /// Whether a SYN with a new sequence number begins a new connection rather than belonging to this one.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Closed | Self::TimeWait | Self::LastAck)
+        matches!(self, Self::Closed | Self::TimeWait | Self::LastAck | Self::Closing | Self::CloseWait)
     }
 }
 
-/// How far from the expected sequence number a RST or FIN may be and still count: the largest window in common use
-/// (RFC 5961, section 3, asks for the receiver's exact window, which a third party that joined late does not know).
-const WINDOW: u32 = 1 << 20;
+/// How far a segment may be from where its sender was last seen, in bytes: what a burst of lost frames may hide.
+const SLACK: u32 = 1 << 20;
+/// The same for a RST: it must also acknowledge what was sent, and a receiver takes none but the exact one (RFC 5961).
+const RESET_SLACK: u32 = 1 << 16;
 
-/// What is remembered of a connection: its state, and the next sequence number of each side (client, server); 0 means
-/// that the side has not spoken.
+/// One side's sequence numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TcpSide {
+    /// Next sequence number: behind the last byte that was sent.
+    pub next_seq: u32,
+    /// The highest acknowledgement of it; the initial sequence number until there is one.
+    pub acked: u32,
+    /// Whether the numbers are known.
+    pub known: bool,
+    /// Whether the peer has acknowledged the SYN.
+    pub opened: bool,
+}
+
+impl TcpSide {
+    fn at(acked: u32, next_seq: u32, opened: bool) -> Self {
+        Self { next_seq, acked, known: true, opened }
+    }
+
+    /// Whether `number` is from `slack` before the first unacknowledged byte to `slack` behind the last one.
+    #[inline]
+    fn reaches(&self, number: u32, slack: u32) -> bool {
+        let in_flight = self.next_seq.wrapping_sub(self.acked);
+        let from = number.wrapping_sub(self.acked).wrapping_add(slack);
+        from <= in_flight.saturating_add(2 * slack)
+    }
+
+    /// Whether everything that was sent, a FIN included, is acknowledged.
+    fn all_acked(&self) -> bool {
+        self.acked == self.next_seq
+    }
+}
+
+/// Whether `a` is behind `b` on the circle of sequence numbers.
+#[inline]
+const fn after(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).cast_signed() > 0
+}
+
+/// What is remembered of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TcpTracker {
     /// The connection's state.
     pub state: TcpState,
-    /// By direction: from the client, from the server.
-    pub next_seq: [u32; 2],
+    /// The client and the server.
+    pub sides: [TcpSide; 2],
 }
 
 impl TcpTracker {
     /// Takes one segment with `payload_len` bytes of data; `from_server` says who sent it.
     #[inline]
     pub fn segment(&mut self, tcp: Tcp, payload_len: u16, from_server: bool) {
-        let (own, peer) = if from_server { (1, 0) } else { (0, 1) };
-        let [expected, peer_next] = [self.next_seq[own], self.next_seq[peer]];
-        let control = u32::from(tcp.flags & SYN != 0) + u32::from(tcp.flags & FIN != 0);
-        let end = tcp.seq.wrapping_add(u32::from(payload_len)).wrapping_add(control);
-        let in_window = expected == 0 || tcp.seq.wrapping_sub(expected).wrapping_add(WINDOW) < 2 * WINDOW;
-
-        // The usual segment changes nothing but the next sequence number.
-        if tcp.flags & (SYN | FIN | RST) == 0 && self.state == TcpState::Established {
-            if in_window && (end.wrapping_sub(expected) as i32 > 0 || expected == 0) {
-                self.next_seq[own] = end.max(1);
-            }
+        let own = usize::from(from_server);
+        if tcp.flags & (SYN | RST | FIN | ACK) == ACK && self.state == TcpState::Established {
+            // The usual segment changes no state.
+            self.progress(tcp, tcp.seq.wrapping_add(u32::from(payload_len)), own);
             return;
         }
-        self.state = self.next_state(tcp, from_server, in_window, peer_next);
-        if in_window && tcp.flags & RST == 0 && (end.wrapping_sub(expected) as i32 > 0 || expected == 0) {
-            self.next_seq[own] = end.max(1);
+        self.control(tcp, payload_len, own);
+    }
+
+    #[inline(never)]
+    fn control(&mut self, tcp: Tcp, payload_len: u16, own: usize) {
+        let has = |flag: u8| tcp.flags & flag != 0;
+        if has(RST) {
+            if self.resets(tcp, own) {
+                self.state = TcpState::Closed;
+            }
+        } else if has(SYN) {
+            // No stack sends SYN and FIN together; scanners do.
+            if !has(FIN) {
+                self.synchronize(tcp, payload_len, own);
+            }
+        } else if has(ACK) || has(FIN) {
+            self.acknowledge(tcp, payload_len, own);
         }
     }
 
-    fn next_state(&self, tcp: Tcp, from_server: bool, in_window: bool, peer_next: u32) -> TcpState {
+    /// Whether a RST is from somebody who knows the connection.
+    fn resets(&self, tcp: Tcp, own: usize) -> bool {
+        let (side, peer) = (&self.sides[own], &self.sides[own ^ 1]);
+        let acknowledges = tcp.flags & ACK != 0 && peer.known;
+        if side.known {
+            return side.reaches(tcp.seq, 0)
+                || acknowledges && peer.reaches(tcp.ack, SLACK) && side.reaches(tcp.seq, RESET_SLACK);
+        }
+        // The answer to a SYN has no sequence number of its own; it must acknowledge the SYN (RFC 9293, 3.10.7.3).
+        acknowledges && tcp.ack != peer.acked && peer.reaches(tcp.ack, 0)
+    }
+
+    fn synchronize(&mut self, tcp: Tcp, payload_len: u16, own: usize) {
+        let end = tcp.seq.wrapping_add(u32::from(payload_len)).wrapping_add(1);
+        let peer = self.sides[own ^ 1];
+        if tcp.flags & ACK == 0 {
+            match self.state {
+                TcpState::None => self.state = TcpState::SynSent,
+                // Another attempt of the client, or the server opens at the same time.
+                TcpState::SynSent => {
+                    if own == 1 {
+                        self.state = TcpState::SynRecv;
+                    }
+                }
+                _ => return,
+            }
+            if !self.sides[own].known || self.sides[own].acked != tcp.seq {
+                self.sides[own] = TcpSide::at(tcp.seq, end, false);
+            }
+            return;
+        }
+        match self.state {
+            TcpState::None => self.sides[own ^ 1] = TcpSide::at(tcp.ack, tcp.ack, true),
+            TcpState::SynSent | TcpState::SynRecv => {
+                // An answer to another SYN than the one that was sent is answered with a RST; it opens nothing.
+                if !peer.known || !peer.reaches(tcp.ack, 0) || (!peer.opened && tcp.ack == peer.acked) {
+                    return;
+                }
+                self.sides[own ^ 1] = TcpSide { acked: tcp.ack, opened: true, ..peer };
+            }
+            _ => return,
+        }
+        if !self.sides[own].known {
+            self.sides[own] = TcpSide::at(tcp.seq, end, false);
+        }
+        self.state =
+            if self.sides.iter().all(|side| side.opened) { TcpState::Established } else { TcpState::SynRecv };
+    }
+
+    /// Moves both sides on; `false` if the segment is none of this connection.
+    #[inline]
+    fn progress(&mut self, tcp: Tcp, end: u32, own: usize) -> bool {
+        let side = &mut self.sides[own];
+        if side.known {
+            if !side.reaches(end, SLACK) {
+                return false;
+            }
+            if after(end, side.next_seq) {
+                side.next_seq = end;
+            }
+        }
+        let known = side.known;
+        let peer = &mut self.sides[own ^ 1];
+        if tcp.flags & ACK != 0 {
+            if !peer.known {
+                *peer = TcpSide::at(tcp.ack, tcp.ack, true);
+            } else if !known && !peer.reaches(tcp.ack, 0) {
+                // Who was silent so far shows by the acknowledgement that he knows the connection.
+                return false;
+            } else if after(tcp.ack, peer.acked) {
+                // Whoever sends the right sequence number is believed about what he received: it tells how far the
+                // other side has come when its frames were lost.
+                peer.acked = tcp.ack;
+                peer.opened = true;
+                if after(tcp.ack, peer.next_seq) {
+                    peer.next_seq = tcp.ack;
+                }
+            }
+        }
+        if !known {
+            self.sides[own] = TcpSide::at(tcp.seq, end, true);
+        }
+        true
+    }
+
+    fn acknowledge(&mut self, tcp: Tcp, payload_len: u16, own: usize) {
         use TcpState::{
-            CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, None, SynRecv, SynSent, TimeWait,
+            CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, None, SynRecv, SynSent,
+            TimeWait,
         };
-        let has = |flag: u8| tcp.flags & flag != 0;
-        // Everything that the other side has sent so far, its FIN included, is acknowledged.
-        let acknowledges_all = has(ACK) && tcp.ack == peer_next;
-        if has(RST) {
-            // A blind reset does not know the sequence numbers. The answer to a SYN carries none of its own (RFC 9293,
-            // 3.10.7.3) and is good if it acknowledges the SYN.
-            let answers_syn = self.state == SynSent && from_server && acknowledges_all;
-            return if in_window || answers_syn { Closed } else { self.state };
+        let (side, peer) = (self.sides[own], self.sides[own ^ 1]);
+        let acks = tcp.flags & ACK != 0;
+        let fin = tcp.flags & FIN != 0;
+        if self.state == Closed || (self.state == None && !acks) {
+            return;
         }
-        if has(FIN) && !in_window {
-            return self.state;
+        if fin {
+            let believable = if acks {
+                !peer.known || peer.reaches(tcp.ack, SLACK)
+            } else {
+                side.known && tcp.seq == side.next_seq
+            };
+            if !believable {
+                return;
+            }
         }
-        match (self.state, has(SYN), has(ACK), has(FIN)) {
-            (None, true, false, _) => SynSent,
-            (None, true, true, _) | (SynSent, true, _, _) if from_server => SynRecv,
-            (None | SynSent | SynRecv | Established, false, _, true) => {
-                if from_server { CloseWait } else { FinWait1 }
-            }
-            // Picked up midstream, or one direction is not seen.
-            (None | SynSent, false, true, false) => Established,
-            (SynRecv, false, true, false) if !from_server => Established,
-            (FinWait1, false, true, true) if from_server => {
-                if acknowledges_all { TimeWait } else { Closing }
-            }
-            (FinWait1, false, true, false) if from_server && acknowledges_all => FinWait2,
-            (FinWait2, false, _, true) if from_server => TimeWait,
-            (CloseWait, false, true, true) if !from_server => {
-                if acknowledges_all { LastAck } else { Closing }
-            }
-            (Closing, false, true, _) if acknowledges_all => TimeWait,
-            (TimeWait, false, true, false) if !from_server && acknowledges_all => Closed,
-            (LastAck, false, true, false) if from_server && acknowledges_all => Closed,
-            (state, ..) => state,
+        let end = tcp.seq.wrapping_add(u32::from(payload_len)).wrapping_add(u32::from(fin));
+        if !self.progress(tcp, end, own) {
+            return;
         }
+        let from_server = own == 1;
+        let [client, server] = &mut self.sides;
+        match self.state {
+            // Picked up midstream.
+            None => self.state = Established,
+            // The server's SYN was not seen, but somebody acts as if it had come.
+            SynSent if acks => {
+                (client.opened, server.opened) = (true, true);
+                self.state = Established;
+            }
+            SynRecv if client.opened && server.opened => self.state = Established,
+            _ => {}
+        }
+        self.state = match (self.state, fin) {
+            (Established, true) => {
+                if from_server {
+                    FinWait1
+                } else {
+                    CloseWait
+                }
+            }
+            (FinWait1, true) if !from_server => {
+                if server.all_acked() {
+                    TimeWait
+                } else {
+                    Closing
+                }
+            }
+            (FinWait1, false) if server.all_acked() => FinWait2,
+            (FinWait2, true) if !from_server => TimeWait,
+            (CloseWait, true) if from_server => LastAck,
+            (LastAck, _) if server.all_acked() => Closed,
+            (Closing, _) if server.all_acked() => {
+                if client.all_acked() {
+                    Closed
+                } else {
+                    TimeWait
+                }
+            }
+            (TimeWait, _) if client.all_acked() => Closed,
+            (state, _) => state,
+        };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CLIENT: bool = false;
-    const SERVER: bool = true;
-
-    fn run(segments: &[(bool, u8, u32, u32, u16)]) -> Vec<TcpState> {
-        let mut tracker = TcpTracker::default();
-        segments
-            .iter()
-            .map(|&(from_server, flags, seq, ack, len)| {
-                tracker.segment(Tcp { seq, ack, window: 65535, flags }, len, from_server);
-                tracker.state
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_whole_connection_closed_by_the_client() {
-        use TcpState::{Closed, Established, FinWait1, FinWait2, SynRecv, SynSent, TimeWait};
-        let states = run(&[
-            (CLIENT, SYN, 100, 0, 0),
-            (SERVER, SYN | ACK, 500, 101, 0),
-            (CLIENT, ACK, 101, 501, 0),
-            (CLIENT, ACK, 101, 501, 50),
-            (SERVER, ACK, 501, 151, 1000),
-            (CLIENT, FIN | ACK, 151, 1501, 0),
-            (SERVER, ACK, 1501, 152, 0),
-            (SERVER, FIN | ACK, 1501, 152, 0),
-            (CLIENT, ACK, 152, 1502, 0),
-        ]);
-        assert_eq!(
-            states,
-            [SynSent, SynRecv, Established, Established, Established, FinWait1, FinWait2, TimeWait, Closed]
-        );
-    }
-
-    #[test]
-    fn a_connection_closed_by_the_server() {
-        use TcpState::{CloseWait, Closed, Established, LastAck};
-        let states = run(&[
-            (CLIENT, ACK, 1000, 2000, 10),
-            (SERVER, FIN | ACK, 2000, 1010, 0),
-            (CLIENT, ACK, 1010, 2001, 0),
-            (CLIENT, FIN | ACK, 1010, 2001, 0),
-            (SERVER, ACK, 2001, 1011, 0),
-        ]);
-        assert_eq!(states, [Established, CloseWait, CloseWait, LastAck, Closed]);
-    }
-
-    #[test]
-    fn a_simultaneous_close() {
-        use TcpState::{Closing, Established, FinWait1, TimeWait};
-        let states = run(&[
-            (CLIENT, ACK, 1000, 2000, 10),
-            (SERVER, ACK, 2000, 1010, 10),
-            (CLIENT, FIN | ACK, 1010, 2010, 0),
-            (SERVER, FIN | ACK, 2010, 1010, 0),
-            (CLIENT, ACK, 1011, 2011, 0),
-        ]);
-        assert_eq!(states, [Established, Established, FinWait1, Closing, TimeWait]);
-    }
-
-    #[test]
-    fn a_refused_connection_and_a_blind_reset() {
-        use TcpState::{Closed, Established, SynSent};
-        assert_eq!(run(&[(CLIENT, SYN, 100, 0, 0), (SERVER, RST | ACK, 0, 101, 0)]), [SynSent, Closed]);
-        let states = run(&[
-            (CLIENT, ACK, 1000, 2_000_000_000, 10),
-            (SERVER, ACK, 2_000_000_000, 1010, 10),
-            (SERVER, RST, 77, 0, 0),
-            (CLIENT, FIN | ACK, 3_000_000_000, 0, 0),
-            (SERVER, RST, 2_000_000_010, 0, 0),
-        ]);
-        assert_eq!(states, [Established, Established, Established, Established, Closed]);
-    }
-
-    #[test]
-    fn a_simultaneous_open_and_sequence_numbers_that_wrap() {
-        use TcpState::{Established, SynRecv, SynSent};
-        let states = run(&[
-            (CLIENT, SYN, u32::MAX, 0, 0),
-            (SERVER, SYN, 9, 0, 0),
-            (CLIENT, ACK, 0, 10, 100),
-            (CLIENT, ACK, 100, 10, 100),
-        ]);
-        assert_eq!(states, [SynSent, SynRecv, Established, Established]);
-    }
-}
+mod tests;

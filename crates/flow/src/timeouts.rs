@@ -1,6 +1,8 @@
 //! When a flow without packets ends.
 
-use crate::flow::{Flow, FlowState};
+use wire::protocol;
+
+use crate::flow::Flow;
 
 /// Seconds without a packet after which a flow ends, by how far it came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,35 +42,38 @@ impl Default for Timeouts {
 impl Timeouts {
     /// Microseconds after its last packet at which `flow`, as it is now, is over.
     pub fn of(&self, flow: &Flow) -> u64 {
-        TimeoutTable::new(self).get(flow.key().protocol(), flow.state())
+        TimeoutTable::new(self).0[flow.timeout_place()]
     }
 }
 
-/// [`Timeouts`] in microseconds, by protocol family and state.
+/// [`Timeouts`] in microseconds: four families of protocols, four places each, by state.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TimeoutTable([[u64; 3]; 4]);
+pub(crate) struct TimeoutTable([u64; 16]);
+
+/// Which row of a [`TimeoutTable`] a protocol has.
+pub(crate) const fn family(protocol: u8) -> u8 {
+    match protocol {
+        protocol::TCP => 0,
+        protocol::UDP => 1,
+        protocol::ICMP | protocol::ICMPV6 => 2,
+        _ => 3,
+    }
+}
 
 impl TimeoutTable {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
-        let row = |t: Timeout| [t.new_s, t.established_s, t.closed_s].map(|s| u64::from(s) * 1_000_000);
-        Self([row(timeouts.tcp), row(timeouts.udp), row(timeouts.icmp), row(timeouts.other)])
+        let mut table = [0; 16];
+        let rows = [timeouts.tcp, timeouts.udp, timeouts.icmp, timeouts.other];
+        for (row, timeout) in table.chunks_exact_mut(4).zip(rows) {
+            let seconds = [timeout.new_s, timeout.established_s, timeout.closed_s, timeout.closed_s];
+            row.copy_from_slice(&seconds.map(|s| u64::from(s) * 1_000_000));
+        }
+        Self(table)
     }
 
-    /// Microseconds after its last packet at which a flow of this protocol and state is over.
+    /// The time after which a flow without further packets is over.
     #[inline]
-    pub(crate) fn get(&self, protocol: u8, state: FlowState) -> u64 {
-        let [tcp, udp, icmp, other] = &self.0;
-        let row = match protocol {
-            6 => tcp,
-            17 => udp,
-            1 | 58 => icmp,
-            _ => other,
-        };
-        let [new, established, closed] = *row;
-        match state {
-            FlowState::New => new,
-            FlowState::Established => established,
-            FlowState::Closed => closed,
-        }
+    pub(crate) fn deadline_us(&self, flow: &Flow) -> u64 {
+        flow.seen_us.saturating_add(self.0[flow.timeout_place()])
     }
 }

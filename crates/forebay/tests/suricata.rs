@@ -1,6 +1,8 @@
 //! Flow records against the reference, on a real trace: the same flows, packets and bytes, but for differences that are
 //! known, counted and explained in docs/suricata-differences.md.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,13 +36,17 @@ fn flows(eve: &Path) -> BTreeMap<Key, Vec<Traffic>> {
         let number = |name: &str| event["flow"][name].as_u64().unwrap();
         let (source, destination) = (end("src_ip", "src_port"), end("dest_ip", "dest_port"));
         let (first, second) = (source.clone().min(destination.clone()), source.clone().max(destination));
-        flows.entry((event["proto"].as_str().unwrap().to_owned(), first, second)).or_default().push(Traffic {
-            initiator: source,
-            to_server: (number("pkts_toserver"), number("bytes_toserver")),
-            to_client: (number("pkts_toclient"), number("bytes_toclient")),
-        });
+        flows.entry((event["proto"].as_str().unwrap().to_owned(), first, second)).or_default().push(
+            Traffic {
+                initiator: source,
+                to_server: (number("pkts_toserver"), number("bytes_toserver")),
+                to_client: (number("pkts_toclient"), number("bytes_toclient")),
+            },
+        );
     }
-    flows.values_mut().for_each(|traffic| traffic.sort_unstable());
+    for traffic in flows.values_mut() {
+        traffic.sort_unstable();
+    }
     flows
 }
 

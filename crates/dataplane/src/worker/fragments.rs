@@ -32,8 +32,8 @@ impl Path {
                 Outcome::Complete(datagram) => {
                     frames = datagram.frames;
                     let whole = ethernet_frame(frame, datagram.bytes);
-                    let parsed =
-                        Packet::parse_ethernet(&whole, &self.parse).and_then(|p| p.innermost(&whole, &self.parse));
+                    let parsed = Packet::parse_ethernet(&whole, &self.parse)
+                        .and_then(|p| p.innermost(&whole, &self.parse));
                     match parsed {
                         Ok(packet) => (whole, packet),
                         Err(reason) => {
@@ -69,7 +69,14 @@ impl Path {
     }
 
     /// A reassembled datagram, as a frame of its own that stands for `frames`.
-    fn datagram(&mut self, generation: &Generation, held: &Slot, whole: &[u8], packet: Packet, frames: Count) {
+    fn datagram(
+        &mut self,
+        generation: &Generation,
+        held: &Slot,
+        whole: &[u8],
+        packet: Packet,
+        frames: Count,
+    ) {
         let decode = &self.counters.decode;
         if packet.l3 == L3::Ipv4 { &decode.reassembled_ipv4 } else { &decode.reassembled_ipv6 }.add(1);
         decode.count_stack(&packet);
@@ -127,12 +134,17 @@ impl Path {
 fn count_lost(counters: &WorkerCounters, held: &mut u64, lost: Lost) {
     *held = held.saturating_sub(lost.frames.packets);
     let reason = Reason::Fragment(lost.reason);
-    counters.tenant(usize::from(lost.tenant.0)).count_not_inspected(reason, lost.frames.packets, lost.frames.bytes);
+    counters.tenant(usize::from(lost.tenant.0)).count_not_inspected(
+        reason,
+        lost.frames.packets,
+        lost.frames.bytes,
+    );
 }
 
 /// The datagram behind an Ethernet header with the addresses of `frame`, one of its fragments.
 fn ethernet_frame(frame: &[u8], datagram: &[u8]) -> Vec<u8> {
     const ADDRESSES: usize = 12;
-    let ethertype: [u8; 2] = if datagram.first().is_some_and(|first| first >> 4 == 6) { [0x86, 0xdd] } else { [8, 0] };
+    let ethertype: [u8; 2] =
+        if datagram.first().is_some_and(|first| first >> 4 == 6) { [0x86, 0xdd] } else { [8, 0] };
     [frame.get(..ADDRESSES).unwrap_or(&[0; ADDRESSES]), &ethertype, datagram].concat()
 }

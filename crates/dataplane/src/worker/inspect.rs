@@ -83,8 +83,10 @@ impl Path {
         let counters = self.counters.tenant(tenant);
         for mbuf in &batch {
             let meta = mbuf.private();
-            let inspectors =
-                generation.pipelines.get(usize::from(meta.pipeline)).map_or(&[][..], |pipeline| &pipeline.inspectors);
+            let inspectors = generation
+                .pipelines
+                .get(usize::from(meta.pipeline))
+                .map_or(&[][..], |pipeline| &pipeline.inspectors);
             let frame = mbuf.contiguous(&mut self.scratch);
             for inspector in inspectors {
                 match inspector.inspect(frame, &meta.packet) {

@@ -323,6 +323,8 @@ impl Path {
     fn finish(&mut self, end_us: u64) {
         self.drain_fragments();
         let records = &mut self.records;
+        // What was over by then ended by its timeout, not by the end of the input, however far the timers had come.
+        self.table.expire_all(end_us, &mut |flow, reason| records.flow_ended(flow, reason, None));
         self.table.drain(&mut |flow, reason| records.flow_ended(flow, reason, Some(end_us)));
         self.counters.flows_active.store(0, Ordering::Release);
         self.records.flush();

@@ -427,7 +427,11 @@ impl Path {
     }
 
     fn count_refused(&self, tenant: u16, reason: Reason, (frames, bytes): (u32, u32)) {
-        self.counters.tenant(usize::from(tenant)).count_not_inspected(reason, u64::from(frames), u64::from(bytes));
+        self.counters.tenant(usize::from(tenant)).count_not_inspected(
+            reason,
+            u64::from(frames),
+            u64::from(bytes),
+        );
     }
 
     /// Sends a packet out of a tool port, with its VLAN tag put back if the port that received it had taken it off.
@@ -472,7 +476,11 @@ impl DecodeCounters {
         kinds.tcp += u64::from(packet.l4 == L4::Tcp);
         kinds.udp += u64::from(packet.l4 == L4::Udp);
         let common = matches!(packet.l4, L4::Tcp | L4::Udp) && packet.vlans.count < 2;
-        if common && packet.encapsulation.is_none() { Ok(()) } else { self.count_rest(packet, frame, options) }
+        if common && packet.encapsulation.is_none() {
+            Ok(())
+        } else {
+            self.count_rest(packet, frame, options)
+        }
     }
 
     fn add_kinds(&self, kinds: &Kinds) {

@@ -78,10 +78,12 @@ pub fn replay(config: &EngineConfig, default: Verdict, rules: &[Rule], capture: 
     let out = tempfile::tempdir().unwrap();
     let eve = out.path().join("eve.json");
     let file = FileSink::open(&eve, OpenMode::Replace).unwrap();
-    let events = EventThread::spawn(file, Options::new(Overflow::Wait), |notice| panic!("{notice:?}")).unwrap();
+    let events =
+        EventThread::spawn(file, Options::new(Overflow::Wait), |notice| panic!("{notice:?}")).unwrap();
     let tenants = config.tenants_max;
     let mut engine =
-        Engine::start(config, |eal| generation(eal, 1, tenants, default, rules), || events.producer()).unwrap();
+        Engine::start(config, |eal| generation(eal, 1, tenants, default, rules), || events.producer())
+            .unwrap();
     let (frames, end_us) = scan(capture);
     engine.replay(&Capture { path: capture, frames, offset_us: 0 }).unwrap();
     engine.end_of_input(end_us);
@@ -143,7 +145,8 @@ pub fn assert_conserved(outcome: &Outcome) {
 
 /// The lines of an event file, sorted.
 pub fn sorted_lines(eve: &[u8]) -> Vec<String> {
-    let mut lines: Vec<String> = String::from_utf8(eve.to_vec()).unwrap().lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> =
+        String::from_utf8(eve.to_vec()).unwrap().lines().map(str::to_owned).collect();
     lines.sort_unstable();
     lines
 }

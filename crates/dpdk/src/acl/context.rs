@@ -109,7 +109,8 @@ impl<const N: usize, const K: usize> AclContext<N, K, Configuring> {
 
         // For a name that exists rte_acl_create returns the existing context, which would then be freed twice. The
         // counter makes names unique; after 2^32 contexts it repeats one that is long gone.
-        let name = CString::new(format!("fb_acl_{}", NEXT.fetch_add(1, Ordering::Relaxed))).unwrap_or_default();
+        let name =
+            CString::new(format!("fb_acl_{}", NEXT.fetch_add(1, Ordering::Relaxed))).unwrap_or_default();
         let parameters = rte_acl_param {
             name: name.as_ptr(),
             socket_id: ANY,
@@ -144,8 +145,9 @@ impl<const N: usize, const K: usize> AclContext<N, K, Configuring> {
         let raw = self.layout.rule(rule).ok_or_else(refused)?;
         // SAFETY: the context is alive and ours alone; its rule size is RawRule<N>'s, which has the layout of
         // rte_acl_rule with N fields. The library copies the rule; `layout.rule` vouches for its values.
-        let code =
-            unsafe { dpdk_sys::rte_acl_add_rules(self.handle.raw.as_ptr(), (&raw const raw).cast::<rte_acl_rule>(), 1) };
+        let code = unsafe {
+            dpdk_sys::rte_acl_add_rules(self.handle.raw.as_ptr(), (&raw const raw).cast::<rte_acl_rule>(), 1)
+        };
         if code != 0 {
             return Err(refused());
         }
@@ -166,10 +168,7 @@ impl<const N: usize, const K: usize> AclContext<N, K, Configuring> {
     /// # Errors
     ///
     /// [`AclError::Empty`], [`AclError::TooLarge`] or [`AclError::Build`], with the context as it was.
-    pub fn build(
-        self,
-        size_bytes_max: Option<usize>,
-    ) -> Result<AclContext<N, K, Built>, (AclError, Self)> {
+    pub fn build(self, size_bytes_max: Option<usize>) -> Result<AclContext<N, K, Built>, (AclError, Self)> {
         /// `ERANGE`: the library returns it for "larger than the limit" and nothing else.
         const TOO_LARGE: i32 = -34;
 

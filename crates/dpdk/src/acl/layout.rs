@@ -183,7 +183,9 @@ impl<const N: usize, const K: usize> AclLayout<N, K> {
                 {
                     (first, last)
                 }
-                (AclField::Bits(_), AclValue::Bits { value, mask }) if mask <= field.largest() => (value, mask),
+                (AclField::Bits(_), AclValue::Bits { value, mask }) if mask <= field.largest() => {
+                    (value, mask)
+                }
                 _ => return None,
             };
             if value > field.largest() {
@@ -194,8 +196,11 @@ impl<const N: usize, const K: usize> AclLayout<N, K> {
                 mask_range: rte_acl_field_types { u64_: u64::from(with) },
             };
         }
-        let data =
-            rte_acl_rule_data { category_mask: 1, priority: rule.priority.cast_signed(), userdata: rule.result };
+        let data = rte_acl_rule_data {
+            category_mask: 1,
+            priority: rule.priority.cast_signed(),
+            userdata: rule.result,
+        };
         Some(RawRule { data, fields })
     }
 }
@@ -205,7 +210,8 @@ mod tests {
     use super::*;
 
     const LAYOUT: AclLayout<4, 12> =
-        match AclLayout::new([AclField::Bits(1), AclField::Prefix(4), AclField::Range(2), AclField::Bits(2)]) {
+        match AclLayout::new([AclField::Bits(1), AclField::Prefix(4), AclField::Range(2), AclField::Bits(2)])
+        {
             Ok(layout) => layout,
             Err(_) => panic!("a good layout"),
         };
@@ -234,7 +240,10 @@ mod tests {
         assert_eq!(AclLayout::<0, 4>::new([]), Err(LayoutError::First));
         assert_eq!(AclLayout::<2, 8>::new([Bits(1), Range(2)]), Err(LayoutError::Words));
         assert_eq!(AclLayout::<2, 8>::new([Bits(1), Prefix(3)]), Err(LayoutError::Words));
-        assert_eq!(AclLayout::<4, 12>::new([Bits(1), Range(2), Prefix(4), Range(2)]), Err(LayoutError::Words));
+        assert_eq!(
+            AclLayout::<4, 12>::new([Bits(1), Range(2), Prefix(4), Range(2)]),
+            Err(LayoutError::Words)
+        );
         assert_eq!(AclLayout::<2, 12>::new([Bits(1), Prefix(4)]), Err(LayoutError::Size));
         assert_eq!(AclLayout::<65, 260>::new([Bits(1); 65]), Err(LayoutError::TooMany));
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use control::config::{Config, Timeouts};
 use control::engine::{engine_config, generation};
-use event::Event;
 use dataplane::{Capture, Engine, EngineError, Mode, Outcome, TenantSnapshot};
+use event::Event;
 use sink::{EventThread, Notice, Options, Overflow};
 
 use super::input::{Input, Scanned};

@@ -31,6 +31,8 @@ fn expected(capture: &Capture, options: ReplayOptions) -> Vec<(u64, Vec<u8>)> {
 struct Fussy<'a> {
     takes: &'a dyn Fn(usize) -> usize,
     turns: usize,
+    /// Turns that left something in the burst.
+    short: u64,
     now_ns: &'a Cell<u64>,
     taken: &'a RefCell<Vec<(u64, Vec<u8>)>>,
 }
@@ -39,6 +41,7 @@ impl Wire for Fussy<'_> {
     fn tx_burst(&mut self, burst: &mut Burst) -> usize {
         let takes = (self.takes)(self.turns).min(burst.len());
         self.turns += 1;
+        self.short += u64::from(takes < burst.len());
         for mbuf in burst.drain(..takes) {
             self.taken.borrow_mut().push((self.now_ns.get(), mbuf.data().to_vec()));
         }
@@ -64,7 +67,7 @@ impl Clock for Stepping<'_> {
     }
 }
 
-/// Sends through the loop; returns what it says, what the port saw and in how many turns.
+/// Sends through the loop; returns what it says, what the port took and when, and in how many turns.
 fn run(
     capture: &Capture,
     options: ReplayOptions,
@@ -76,11 +79,12 @@ fn run(
     // Checks at its end that every buffer is back.
     let pool = testkit::pool::<()>(&eal, 255);
     let (now_ns, taken) = (Cell::new(0), RefCell::default());
-    let wire = Fussy { takes, turns: 0, now_ns: &now_ns, taken: &taken };
+    let wire = Fussy { takes, turns: 0, short: 0, now_ns: &now_ns, taken: &taken };
     let clock = Stepping { now_ns: &now_ns, step_ns };
     let replay = Replay::new(capture, options).unwrap();
     let (sent, wire) = Transmit::new(replay, options.vlans, &pool, wire, clock).run(stop);
     let turns = wire.turns;
+    assert_eq!(sent.retries, wire.short);
     (sent, taken.into_inner(), turns)
 }
 
@@ -92,7 +96,7 @@ fn what_the_port_does_not_take_is_offered_again_in_order() {
     let expected = expected(&capture, options);
     let pattern = [0, 1, 7, 64, 3, 0, 40];
     let takes = |turn: usize| pattern[turn % pattern.len()];
-    let (sent, taken, turns) = run(&capture, options, 10, &AtomicBool::new(false), &takes);
+    let (sent, taken, _) = run(&capture, options, 10, &AtomicBool::new(false), &takes);
 
     let frames = |list: Vec<(u64, Vec<u8>)>| list.into_iter().map(|(_, frame)| frame).collect::<Vec<_>>();
     let (taken, expected) = (frames(taken), frames(expected));
@@ -100,9 +104,6 @@ fn what_the_port_does_not_take_is_offered_again_in_order() {
     assert_eq!(sent.ended, Ended::Complete);
     assert_eq!(sent.packets, 3 * capture.len() as u64);
     assert_eq!(sent.bytes, taken.iter().map(|frame| frame.len() as u64).sum::<u64>());
-    // Bursts are full until the end, so only a turn that takes all 64 leaves nothing.
-    let whole = (0..turns).filter(|turn| takes(*turn) == 64).count();
-    assert!((turns - whole..=turns - whole + 1).contains(&(sent.retries as usize + 1)), "{turns} {sent:?}");
     // Loops 0 and 2 are the first tenant's, loop 1 the second's.
     let one = capture.total_bytes() as u64;
     let count = |vlan, loops| VlanCount { vlan, packets: loops * capture.len() as u64, bytes: loops * one };
@@ -112,19 +113,6 @@ fn what_the_port_does_not_take_is_offered_again_in_order() {
 #[test]
 fn no_frame_leaves_early_and_none_a_step_late() {
     let capture = capture(Tags::Keep);
-    for pace in [Pace::PacketsPerSecond(1_000_000), Pace::BitsPerSecond(3_000_000_000)] {
-        let options = ReplayOptions { loops: 2, vlans: None, pace };
-        // One EAL a process: the second pace would need another.
-        let expected = expected(&capture, options);
-        for (at, (due_ns, frame)) in expected.iter().enumerate() {
-            let before: usize = expected[..at].iter().map(|(_, frame)| frame.len()).sum();
-            let ideal_ns = match pace {
-                Pace::PacketsPerSecond(_) => at as u64 * 1000,
-                _ => before as u64 * 8 / 3,
-            };
-            assert_eq!(*due_ns, ideal_ns, "frame {at} of {} bytes", frame.len());
-        }
-    }
     let options = ReplayOptions { loops: 2, vlans: None, pace: Pace::PacketsPerSecond(1_000_000) };
     let expected = expected(&capture, options);
     let (sent, taken, _) = run(&capture, options, 100, &AtomicBool::new(false), &|_| BURST_MAX);

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use trafficgen::replay::{Capture, CaptureLimits, Pace, Replay, ReplayOptions, Tags};
 use trafficgen::rewrite::VlanRange;
+use trafficgen::send::{SendError, SendOptions, send as send_capture};
 use trafficgen::trace::{TraceOptions, write_trace};
 
-use crate::common::read_pcap;
+use crate::common::{read_pcap, write_pcap};
 
 fn trace(dir: &Path) -> u64 {
     let options =
@@ -175,4 +177,20 @@ fn too_little_memory_is_said_so() {
         last.starts_with("trafficgen: DPDK did not start with 64 MiB") && last.contains("--dpdk-memory"),
         "{last}"
     );
+}
+
+#[test]
+fn a_frame_that_no_buffer_holds_is_refused_before_anything_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jumbo.pcap");
+    let mut frame = vec![2; 3000];
+    // An EtherType for experiments.
+    frame[12..14].copy_from_slice(&[0x88, 0xb5]);
+    std::fs::write(&path, write_pcap(0xa1b2_c3d4, false, &[(1, 0, &frame)])).unwrap();
+    let limits = CaptureLimits { frame_bytes: 9000, ..CaptureLimits::default() };
+    let capture = Capture::load(&path, Tags::Keep, limits).unwrap();
+    let replay = ReplayOptions { loops: 1, vlans: None, pace: Pace::Unlimited };
+    let options = SendOptions { device: "net_null0".parse().unwrap(), replay, memory_mib: 64 };
+    let error = send_capture(&capture, &options, &AtomicBool::new(false)).unwrap_err();
+    assert!(matches!(error, SendError::FrameTooLong { bytes: 3000 }), "{error}");
 }
