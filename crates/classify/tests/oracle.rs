@@ -119,9 +119,9 @@ fn many_small_lists() {
         .unwrap();
     let met = met.into_inner();
     eprintln!("{met:?}");
-    assert!(met.hits_v4 >= 15_000 && met.hits_v6 >= 5_000 && met.hits_non_ip >= 100, "{met:?}");
+    assert!(met.hits_v4 >= 15_000 && met.hits_v6 >= 5_000 && met.hits_non_ip >= 300, "{met:?}");
     assert!(met.hits_either >= 3_000 && met.hits_port_range >= 2_000, "{met:?}");
-    assert!(met.hits_vlan >= 3_000 && met.hits_all_tenants >= 1_000 && met.overridden >= 1_000, "{met:?}");
+    assert!(met.hits_vlan >= 3_000 && met.hits_all_tenants >= 1_000 && met.overridden >= 200, "{met:?}");
     assert!(met.misses_v4 >= 10_000 && met.misses_v6 >= 5_000 && met.misses_non_ip >= 1_000, "{met:?}");
 }
 

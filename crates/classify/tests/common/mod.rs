@@ -105,9 +105,10 @@ fn v4_address(rng: &mut impl Rng) -> Ipv4Addr {
 
 fn v6_address(rng: &mut impl Rng) -> Ipv6Addr {
     let host: u64 = if rng.random_bool(0.5) { rng.random_range(0..256) } else { rng.random() };
-    Ipv6Addr::from_bits(
-        0x2001_0db8_u128 << 96 | u128::from(rng.random_range(0..1_u32 << 16)) << 64 | u128::from(host),
-    )
+    // Half in a site's own 2001:db8:abc0::/44, half in any other network of the documentation prefix.
+    let net: u32 =
+        if rng.random_bool(0.5) { 0xabc0_0000 | rng.random_range(0..1 << 20) } else { rng.random() };
+    Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(net) << 64 | u128::from(host))
 }
 
 fn vlan_range(rng: &mut impl Rng) -> RangeInclusive<u16> {

@@ -223,6 +223,7 @@ fn feed<'a>(
 }
 
 /// What the replay covers in packet time, in microseconds since the epoch.
+#[allow(clippy::struct_field_names)] // The unit is part of every name.
 struct Span {
     /// The first packet.
     first_us: u64,
