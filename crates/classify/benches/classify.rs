@@ -1,6 +1,7 @@
 //! Prints what a classification costs, compiled and linear, at 10, 1,000 and 10,000 rules, and what compiling costs.
 //!
-//! Times are CPU time of this thread, so other processes disturb them little.
+//! Times are CPU time of this thread, so other processes disturb them little. With `-- apart` it also measures what the
+//! product does not do: a classifier of its own for each tenant, with the rules for all tenants in each.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +10,7 @@ mod common;
 
 use std::fs;
 
-use classify::{Classifier, Decision, Limits, LinearClassifier, Query, Rule};
+use classify::{Classifier, Decision, Limits, LinearClassifier, Query, Rule, Verdict};
 use dpdk::{Eal, EalConfig, HugePages};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,16 +18,22 @@ use rand_chacha::ChaCha8Rng;
 const TENANTS: u16 = 100;
 
 fn main() {
-    let config = EalConfig { lcores: 0, memory_mib: 1024, huge_pages: HugePages::Off, pci: false };
+    let apart = std::env::args().any(|argument| argument == "apart");
+    let config = EalConfig {
+        lcores: 0,
+        memory_mib: if apart { 4096 } else { 1024 },
+        huge_pages: HugePages::Off,
+        pci: false,
+    };
     let (eal, _lcores) = Eal::start(&config).unwrap();
     for count in [10, 1_000, 10_000] {
         for (kind, for_all) in [("own rules only", false), ("a tenth for all tenants", true)] {
-            measure(&eal, count, kind, for_all);
+            measure(&eal, count, kind, for_all, apart);
         }
     }
 }
 
-fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool) {
+fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool, apart: bool) {
     let mut rng = ChaCha8Rng::seed_from_u64(count as u64);
     let mut rules = common::rules(&mut rng, count, TENANTS);
     if !for_all {
@@ -44,6 +51,9 @@ fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool) {
         "{count} rules, {kind}: checked in {checking_ms:.0} ms ({warnings} never decide), built in {build_ms:.0} ms, {} MiB",
         resident_mib().saturating_sub(resident_before)
     );
+    if apart {
+        measure_apart(eal, &rules, &defaults, &from_rules(&mut rng, &rules));
+    }
     let linear = LinearClassifier::build(&rules, &defaults).unwrap();
     for (flows, queries) in [("from rules", from_rules(&mut rng, &rules)), ("random", random(&mut rng))] {
         let mut decisions = vec![Decision::default(); queries.len()];
@@ -69,6 +79,37 @@ fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool) {
             queries.len()
         );
     }
+}
+
+/// Builds a classifier per tenant and asks them about bursts of 64 flows, which fall apart into the tenants' flows.
+fn measure_apart(eal: &Eal, rules: &[Rule], defaults: &[Verdict], queries: &[Query]) {
+    let resident_before = resident_mib();
+    let (build_ms, classifiers) = cpu_ms(|| {
+        let of = |tenant: u16| -> Vec<Rule> {
+            rules.iter().filter(|rule| rule.tenant.is_none_or(|own| own.0 == tenant)).cloned().collect()
+        };
+        let build = |tenant| Classifier::build(eal, &of(tenant), defaults, &Limits::default()).unwrap();
+        (0..TENANTS).map(build).collect::<Vec<_>>()
+    });
+    let mut by_tenant = vec![Vec::new(); usize::from(TENANTS)];
+    let mut decisions = [Decision::default(); 64];
+    let (ms, ()) = cpu_ms(|| {
+        for burst in queries.chunks(decisions.len()) {
+            for query in burst {
+                by_tenant[usize::from(query.tenant.0)].push(*query);
+            }
+            for (own, classifier) in by_tenant.iter_mut().zip(&classifiers).filter(|(own, _)| !own.is_empty())
+            {
+                classifier.classify_burst(own, &mut decisions);
+                own.clear();
+            }
+        }
+    });
+    println!(
+        "  apart: built in {build_ms:.0} ms, {} MiB, bursts of 64 {:.0} ns",
+        resident_mib().saturating_sub(resident_before),
+        ms * 1e6 / queries.len() as f64
+    );
 }
 
 fn from_rules(rng: &mut ChaCha8Rng, rules: &[Rule]) -> Vec<Query> {

@@ -5,9 +5,10 @@
 mod common;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use classify::{Classifier, Decision, Direction, Limits, LinearClassifier, Query, Rule};
+use classify::{Classifier, Decision, Direction, Limits, LinearClassifier, Query, Rule, RuleIndex, Warning};
 use dpdk::Eal;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -29,6 +30,8 @@ struct Met {
     misses_non_ip: u32,
     /// Flows made from a rule that an earlier one decides.
     overridden: u32,
+    /// Rules that were said never to decide.
+    unreachable: u32,
 }
 
 impl Met {
@@ -69,6 +72,9 @@ fn compare(
     let linear = LinearClassifier::build(rules, &defaults).unwrap();
     let compiled = Classifier::build(eal, rules, &defaults, &Limits::default()).unwrap();
     prop_assert_eq!(linear.warnings(), compiled.warnings());
+    let unreachable: HashSet<RuleIndex> =
+        linear.warnings().iter().map(|Warning::Unreachable { rule, .. }| *rule).collect();
+    met.unreachable += unreachable.len() as u32;
 
     let mut made_from = Vec::new();
     let queries: Vec<Query> = (0..flows)
@@ -90,6 +96,8 @@ fn compare(
     for ((query, decision), made_from) in queries.iter().zip(decisions).zip(made_from) {
         let wanted = linear.classify(query);
         prop_assert_eq!(decision, wanted, "{:?}", query);
+        let said_never = decision.rule.is_some_and(|rule| unreachable.contains(&rule));
+        prop_assert!(!said_never, "{:?} decided, which was called unreachable", decision.rule);
         met.note(rules, query, decision);
         if let Some(index) = made_from {
             prop_assert!(
@@ -107,7 +115,7 @@ fn compare(
 #[test]
 fn many_small_lists() {
     let (eal, _lcores) = testkit::eal(0);
-    let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
     let lists = (any::<u64>(), 1..80_usize, 1..6_u16);
     let met = RefCell::new(Met::default());
     TestRunner::new(config)
@@ -119,10 +127,10 @@ fn many_small_lists() {
         .unwrap();
     let met = met.into_inner();
     eprintln!("{met:?}");
-    assert!(met.hits_v4 >= 15_000 && met.hits_v6 >= 5_000 && met.hits_non_ip >= 300, "{met:?}");
-    assert!(met.hits_either >= 3_000 && met.hits_port_range >= 2_000, "{met:?}");
+    assert!(met.hits_v4 >= 12_000 && met.hits_v6 >= 4_000 && met.hits_non_ip >= 200, "{met:?}");
+    assert!(met.hits_either >= 3_000 && met.hits_port_range >= 2_000 && met.unreachable >= 20, "{met:?}");
     assert!(met.hits_vlan >= 3_000 && met.hits_all_tenants >= 1_000 && met.overridden >= 200, "{met:?}");
-    assert!(met.misses_v4 >= 10_000 && met.misses_v6 >= 5_000 && met.misses_non_ip >= 1_000, "{met:?}");
+    assert!(met.misses_v4 >= 8_000 && met.misses_v6 >= 3_000 && met.misses_non_ip >= 1_000, "{met:?}");
 }
 
 #[test]
@@ -134,7 +142,13 @@ fn ten_thousand_rules_for_a_hundred_tenants() {
     compare(&eal, &mut rng, &rules, 100, 3_000, &mut met).unwrap();
     eprintln!("{met:?}");
     assert!(met.hits_v4 >= 600 && met.hits_v6 >= 200 && met.hits_either >= 150, "{met:?}");
-    assert!(met.hits_port_range >= 100 && met.hits_all_tenants >= 100 && met.overridden >= 100, "{met:?}");
+    assert!(
+        met.hits_port_range >= 100
+            && met.hits_all_tenants >= 100
+            && met.overridden >= 100
+            && met.unreachable >= 100,
+        "{met:?}"
+    );
     assert!(met.misses_v4 >= 300 && met.misses_v6 >= 200 && met.misses_non_ip >= 50, "{met:?}");
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
 use classify::{BuildError, Classifier, Limits, RULES_MAX, Rule, RuleProblem, Verdict, Warning, validate};
 use ipnet::IpNet;
 use wire::TenantId;
@@ -11,14 +14,14 @@ fn any(name: &str) -> Rule {
 }
 
 fn net(text: &str) -> Option<IpNet> {
-    Some(text.parse::<IpNet>().unwrap())
+    text.parse().ok()
 }
 
 #[test]
 fn a_rule_that_cannot_be_meant_is_refused_by_name() {
     use RuleProblem::{MixedVersions, PortRange, PortsWithoutPortProtocol, UnknownTenant, VlanRange};
     // Ranges are read from what people write, so backward ones occur.
-    let backward = |first: u16, last: u16| Some(std::ops::RangeInclusive::new(first, last));
+    let backward = |first: u16, last: u16| Some(RangeInclusive::new(first, last));
     let cases = [
         (Rule { tenant: Some(TenantId(2)), ..any("r") }, UnknownTenant(2)),
         (Rule { vlan: Some(0..=5), ..any("r") }, VlanRange(0, 5)),
@@ -63,19 +66,35 @@ fn an_unreachable_rule_is_a_warning() {
     assert_eq!(text, ["rule 1 never decides: rule 2 comes first and matches everything it matches"]);
 }
 
+/// Rules for single hosts that have little in common.
+fn hosts(count: u32) -> Vec<Rule> {
+    let host = |n: u32| IpNet::from(IpAddr::from(n.wrapping_mul(0x9e37_79b1).to_be_bytes()));
+    (0..count).map(|n| Rule { source: Some(host(n)), ..any(&n.to_string()) }).collect()
+}
+
 #[test]
 fn rules_that_compile_to_too_much_are_refused_with_the_limit() {
     let (eal, _lcores) = testkit::eal(0);
-    let hosts: Vec<Rule> = (0..20_000)
-        .step_by(2)
-        .map(|n: u32| Rule {
-            source: Some(IpNet::from(std::net::IpAddr::from((0x0a00_0000 + n * 7919).to_be_bytes()))),
-            ..any(&n.to_string())
-        })
-        .collect();
+    let hosts = hosts(10_000);
     let limits = |table_mib_max| Limits { table_mib_max };
     let refused = Classifier::build(&eal, &hosts, &[Verdict::Shunt], &limits(1)).unwrap_err();
     assert_eq!(refused, BuildError::TooLarge { rules: hosts.len(), limit_mib: 1 });
     assert!(refused.to_string().contains("limit of 1 MiB"), "{refused}");
     assert!(Classifier::build(&eal, &hosts, &[Verdict::Shunt], &limits(64)).is_ok());
+}
+
+#[test]
+fn rules_that_do_not_fit_the_memory_are_refused() {
+    let config = dpdk::EalConfig { lcores: 0, memory_mib: 8, huge_pages: dpdk::HugePages::Off, pci: false };
+    let (eal, _lcores) = dpdk::Eal::start(&config).unwrap();
+    let few = hosts(50);
+    assert!(Classifier::build(&eal, &few, &[Verdict::Shunt], &Limits::default()).is_ok());
+    let many = hosts(10_000);
+    let refused = Classifier::build(&eal, &many, &[Verdict::Shunt], &Limits::default()).unwrap_err();
+    assert!(matches!(refused, BuildError::Compile { rules: 10_000, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("raise memory_mib"), "{refused}");
+    // What the failure had taken is free again.
+    for _ in 0..20 {
+        assert!(Classifier::build(&eal, &few, &[Verdict::Shunt], &Limits::default()).is_ok());
+    }
 }

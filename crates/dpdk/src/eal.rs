@@ -68,7 +68,7 @@ pub enum EalError {
     Init {
         /// What was asked for, in MiB.
         memory_mib: u32,
-        /// DPDK's error and the last line of its log.
+        /// DPDK's error and the first line of its log.
         reason: String,
     },
 }
@@ -176,11 +176,11 @@ fn init(arguments: &[String]) -> Result<(), String> {
     result.map_err(|code| reason(code, &log))
 }
 
-/// DPDK's error text, with the last line of its log when there is one.
+/// DPDK's error text, with the first line of its log when there is one: the driver speaks before those who called it.
 pub(crate) fn reason(code: i32, log: &str) -> String {
-    let last = log.lines().map(str::trim).rfind(|line| !line.is_empty());
-    match last {
-        Some(last) => format!("{} ({last})", strerror(code)),
+    let first = log.lines().map(str::trim).find(|line| !line.is_empty());
+    match first {
+        Some(first) => format!("{} ({first})", strerror(code)),
         None => strerror(code),
     }
 }

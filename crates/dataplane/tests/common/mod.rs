@@ -1,6 +1,6 @@
 //! Running an engine over captures, in a test.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use sink::{EventThread, FileSink, OpenMode, Options, Overflow};
 use wire::TenantId;
 
 /// An engine small enough for a test.
-pub fn config(workers: usize, tenants: u16) -> EngineConfig {
+pub(crate) fn config(workers: usize, tenants: u16) -> EngineConfig {
     EngineConfig {
         mode: Mode::Replay,
         workers,
@@ -37,7 +37,7 @@ pub fn config(workers: usize, tenants: u16) -> EngineConfig {
 
 /// A generation in which tenant number n owns VLAN 100 + n, or the only tenant everything. Pipeline 0 has no
 /// inspectors, pipeline 1 verifies checksums.
-pub fn generation(
+pub(crate) fn generation(
     eal: &Eal,
     number: u32,
     tenants: u16,
@@ -70,11 +70,16 @@ pub fn generation(
     })
 }
 
-pub const HEADERS: Verdict = Verdict::Pipeline(PipelineId(0));
-pub const CHECKSUM: Verdict = Verdict::Pipeline(PipelineId(1));
+pub(crate) const HEADERS: Verdict = Verdict::Pipeline(PipelineId(0));
+pub(crate) const CHECKSUM: Verdict = Verdict::Pipeline(PipelineId(1));
 
 /// Replays a capture and returns the outcome and the event file's bytes. The process's one engine.
-pub fn replay(config: &EngineConfig, default: Verdict, rules: &[Rule], capture: &Path) -> (Outcome, Vec<u8>) {
+pub(crate) fn replay(
+    config: &EngineConfig,
+    default: Verdict,
+    rules: &[Rule],
+    capture: &Path,
+) -> (Outcome, Vec<u8>) {
     let out = tempfile::tempdir().unwrap();
     let eve = out.path().join("eve.json");
     let file = FileSink::open(&eve, OpenMode::Replace).unwrap();
@@ -93,13 +98,13 @@ pub fn replay(config: &EngineConfig, default: Verdict, rules: &[Rule], capture: 
 }
 
 /// Frames of a capture, and the time of its last in microseconds: an independent count.
-pub fn scan(path: &Path) -> (u64, u64) {
+pub(crate) fn scan(path: &Path) -> (u64, u64) {
     let frames = frames(path);
     (frames.len() as u64, frames.iter().map(|frame| frame.0).max().unwrap_or(0))
 }
 
 /// Every frame of a little-endian pcap file with its time in microseconds.
-pub fn frames(path: &Path) -> Vec<(u64, Vec<u8>)> {
+pub(crate) fn frames(path: &Path) -> Vec<(u64, Vec<u8>)> {
     let data = std::fs::read(path).unwrap();
     let word = |at: usize| u32::from_le_bytes(data[at..at + 4].try_into().unwrap());
     let nanoseconds = word(0) == 0xa1b2_3c4d;
@@ -114,7 +119,7 @@ pub fn frames(path: &Path) -> Vec<(u64, Vec<u8>)> {
 }
 
 /// Writes a pcap file.
-pub fn write(path: &Path, frames: &[(u64, Vec<u8>)]) {
+pub(crate) fn write(path: &Path, frames: &[(u64, Vec<u8>)]) {
     let word = |value: u32| value.to_le_bytes();
     let mut data = [word(0xa1b2_c3d4), word(0x0004_0002), word(0), word(0), word(65535), word(1)].concat();
     for (time_us, frame) in frames {
@@ -127,12 +132,12 @@ pub fn write(path: &Path, frames: &[(u64, Vec<u8>)]) {
 }
 
 /// The real trace, where there is one.
-pub fn enterprise() -> Option<PathBuf> {
+pub(crate) fn enterprise() -> Option<PathBuf> {
     testkit::corpora().map(|corpora| corpora.join("pcap/enterprise.pcap")).filter(|path| path.is_file())
 }
 
 /// Received = inspected + every named reason, for each tenant and in all; nothing is held, no buffer is missing.
-pub fn assert_conserved(outcome: &Outcome) {
+pub(crate) fn assert_conserved(outcome: &Outcome) {
     let all = &outcome.snapshot;
     let mut received = dataplane::Totals::default();
     for tenant in all.rows() {
@@ -144,7 +149,7 @@ pub fn assert_conserved(outcome: &Outcome) {
 }
 
 /// The lines of an event file, sorted.
-pub fn sorted_lines(eve: &[u8]) -> Vec<String> {
+pub(crate) fn sorted_lines(eve: &[u8]) -> Vec<String> {
     let mut lines: Vec<String> =
         String::from_utf8(eve.to_vec()).unwrap().lines().map(str::to_owned).collect();
     lines.sort_unstable();
@@ -152,7 +157,7 @@ pub fn sorted_lines(eve: &[u8]) -> Vec<String> {
 }
 
 /// Waits for something that takes a moment, and fails if it takes ten seconds.
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(10), "no {what} after 10 s");

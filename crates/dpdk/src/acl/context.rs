@@ -48,7 +48,7 @@ pub enum AclError {
         size_bytes_max: usize,
     },
     /// The rules overlap in too many ways, or the EAL has not the memory for the result.
-    #[error("DPDK cannot compile these rules: {reason}")]
+    #[error("DPDK cannot compile these rules: {reason}; raise memory_mib, or use fewer rules that overlap")]
     Build {
         /// DPDK's error and the last line of its log.
         reason: String,

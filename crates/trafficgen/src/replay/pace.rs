@@ -36,8 +36,9 @@ impl Pacer {
         let (first_ns, last_ns) = capture.span_ns();
         let span_ns = last_ns - first_ns;
         let gaps = (capture.len() as u64).saturating_sub(1).max(1);
-        // From the last frame of a loop to the first of the next: as from frame to frame on average.
-        Self { pace, first_ns, loop_ns: span_ns + span_ns / gaps, packets: 0, bits: 0 }
+        // From the last frame of a loop to the first of the next: as from frame to frame on average. Timestamps may be
+        // centuries apart: a damaged capture's are anything.
+        Self { pace, first_ns, loop_ns: span_ns.saturating_add(span_ns / gaps), packets: 0, bits: 0 }
     }
 
     /// When the next frame is due, in nanoseconds after the start: a frame of `len` bytes that was captured `at_ns` and goes

@@ -123,11 +123,12 @@ fn quoted_header(packet: &Packet, quoted: &NTuple, frame: &[u8]) -> Option<Heade
     } else {
         (Covers::Nothing, 0)
     };
-    let payload_offset = packet.payload_offset + header_len;
+    // A quote can end inside its header's options, which then reach past the longest frame.
+    let payload_offset = packet.payload_offset.saturating_add(header_len);
     Some(Header {
         offset: packet.payload_offset,
         payload_offset,
-        checksum_offset: payload_offset + at,
+        checksum_offset: payload_offset.saturating_add(at),
         checksum,
         is_ipv6,
     })

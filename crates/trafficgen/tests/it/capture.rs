@@ -41,7 +41,7 @@ fn both_byte_orders_and_resolutions() {
 }
 
 /// A pcapng block: type, body padded to 32 bits, lengths around it.
-fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let padded = body.len().div_ceil(4) * 4;
     let length = (12 + padded) as u32;
     let mut block = [kind.to_le_bytes(), length.to_le_bytes()].concat();

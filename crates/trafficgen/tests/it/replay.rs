@@ -6,6 +6,7 @@ use trafficgen::replay::{Capture, CaptureLimits, Due, Pace, Replay, ReplayOption
 use trafficgen::rewrite::{RewriteError, VlanRange};
 use trafficgen::trace::{TraceOptions, write_trace};
 
+use crate::capture::block;
 use crate::common::{checksums_right, look};
 
 fn capture(tags: Tags) -> Capture {
@@ -62,6 +63,28 @@ fn as_it_was_captured() {
         let original = capture.frame(at).unwrap();
         assert_eq!((due.at_ns, frame.as_slice()), (original.at_ns - first_ns, original.bytes));
     }
+}
+
+/// Timestamps as far apart as a file can say: the second loop would begin after the last nanosecond there is.
+#[test]
+fn timestamps_far_apart_are_due_late() {
+    let mut section = 0x1a2b_3c4d_u32.to_le_bytes().to_vec();
+    section.extend_from_slice(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    // Its clock ticks once a second.
+    let interface = [1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 0, 0];
+    let packet = |ticks: u32| {
+        let words = [0, ticks, ticks, 60, 60].map(u32::to_le_bytes);
+        block(6, &[words.as_flattened(), &[0x42; 60]].concat())
+    };
+    let file = [block(0x0a0d_0d0a, &section), block(1, &interface), packet(0), packet(u32::MAX)].concat();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("far.pcapng");
+    std::fs::write(&path, file).unwrap();
+    let capture = Capture::load(&path, Tags::Keep, CaptureLimits::default()).unwrap();
+    assert_eq!(capture.span_ns(), (0, u64::MAX));
+    let options = ReplayOptions { loops: 2, vlans: None, pace: Pace::Capture { speed: 1.0 } };
+    let due: Vec<u64> = play(&capture, options).iter().map(|(due, _)| due.at_ns).collect();
+    assert_eq!(due, [0, u64::MAX, u64::MAX, u64::MAX]);
 }
 
 #[test]

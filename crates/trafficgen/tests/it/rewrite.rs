@@ -351,6 +351,41 @@ fn a_fragmented_datagram_keeps_its_checksum() {
     assert_eq!(sum, 0xffff);
 }
 
+/// The longest frame, at whose end an ICMP error quotes a header that says it is longer than what is quoted of it.
+#[test]
+fn a_quote_cut_in_its_options_at_the_end_of_the_longest_frame() {
+    let mut error = vec![3, 1, 0, 0, 0, 0, 0, 0];
+    let quote_at = error.len();
+    error.extend_from_slice(&ipv4_packet(A, C, protocol::TCP, &[]));
+    error[quote_at] = 0x4f;
+    // A later fragment: its addresses are known without the ports that are not quoted.
+    error[quote_at + 7] = 1;
+    let sum = checksum::of(&error);
+    error[2..4].copy_from_slice(&sum.to_be_bytes());
+    let inner = ipv4_packet(C, A, protocol::ICMP, &error);
+
+    let mut extensions = Vec::new();
+    let mut left = usize::from(u16::MAX) - 14 - 40 - inner.len();
+    while left >= 8 {
+        let len = (left / 8 * 8).min(2048);
+        left -= len;
+        let next = if left >= 8 { protocol::DESTINATION_OPTIONS } else { protocol::IPV4 };
+        extensions.extend_from_slice(&[next, (len / 8 - 1) as u8]);
+        extensions.resize(extensions.len() + len - 2, 0);
+    }
+    let [src, dst] = ["2001:db8::a", "2001:db8::b"].map(|text| text.parse().unwrap());
+    let packet = ipv6_packet(src, dst, protocol::DESTINATION_OPTIONS, &[extensions, inner].concat());
+    let frame = ethernet(0x86dd, &packet);
+    assert!(frame.len() > 65_500, "{}", frame.len());
+
+    let old = descend_checked(&frame);
+    let rewriter = survey([&frame]);
+    assert_eq!((old.len(), plan(&rewriter, &frame).len()), (3, 3));
+    let new = descend_checked(&rewritten(&rewriter, &frame, 1));
+    assert_eq!((new[1].src, new[1].dst), (new[2].dst, new[2].src));
+    assert!(old.iter().zip(&new).all(|(old, new)| old.src != new.src && old.dst != new.dst));
+}
+
 #[test]
 fn what_is_not_unicast_stays() {
     let frame = Made {
