@@ -34,8 +34,8 @@ pub(crate) fn run(capture: &Path, mode: &str, seconds: f64) -> Result<f64, Box<d
     drop(stdin);
     let output = child.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let rates = text.lines().filter_map(|line| line.trim().strip_prefix("Rx-pps:"));
-    let rate =
-        rates.last().and_then(|rest| rest.split_whitespace().next()).ok_or("testpmd showed no rate")?;
+    let mut rates = text.lines().filter_map(|line| line.trim().strip_prefix("Rx-pps:"));
+    let rate = rates.next_back().and_then(|rest| rest.split_whitespace().next());
+    let rate = rate.ok_or("testpmd showed no rate")?;
     Ok(rate.parse::<f64>()? / 1e6)
 }

@@ -9,6 +9,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use classify::{Classifier, Decision, Limits, LinearClassifier, Query, Rule, Verdict};
 use dpdk::{Eal, EalConfig, HugePages};
@@ -18,22 +19,34 @@ use rand_chacha::ChaCha8Rng;
 const TENANTS: u16 = 100;
 
 fn main() {
-    let apart = std::env::args().any(|argument| argument == "apart");
-    let config = EalConfig {
-        lcores: 0,
-        memory_mib: if apart { 4096 } else { 1024 },
-        huge_pages: HugePages::Off,
-        pci: false,
-    };
-    let (eal, _lcores) = Eal::start(&config).unwrap();
-    for count in [10, 1_000, 10_000] {
-        for (kind, for_all) in [("own rules only", false), ("a tenth for all tenants", true)] {
-            measure(&eal, count, kind, for_all, apart);
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match &arguments[..] {
+        [one, count, for_all, apart] if one == "one" => {
+            one_case(count.parse().unwrap(), for_all == "all", apart == "apart")
+        }
+        more => each_case(more.iter().any(|argument| argument == "apart")),
+    }
+}
+
+/// Runs every case in a process of its own: memory that one has freed would hide what the next takes.
+fn each_case(apart: bool) {
+    for count in ["10", "1000", "10000"] {
+        for rules in ["own", "all"] {
+            let mut case = Command::new(std::env::current_exe().unwrap());
+            case.args(["one", count, rules, if apart { "apart" } else { "together" }]);
+            assert!(case.status().unwrap().success());
         }
     }
 }
 
-fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool, apart: bool) {
+fn one_case(count: usize, for_all: bool, apart: bool) {
+    let config = EalConfig { lcores: 0, memory_mib: 4096, huge_pages: HugePages::Off, pci: false };
+    let (eal, _lcores) = Eal::start(&config).unwrap();
+    measure(&eal, count, for_all, apart);
+}
+
+fn measure(eal: &Eal, count: usize, for_all: bool, apart: bool) {
+    let kind = if for_all { "a tenth for all tenants" } else { "own rules only" };
     let mut rng = ChaCha8Rng::seed_from_u64(count as u64);
     let mut rules = common::rules(&mut rng, count, TENANTS);
     if !for_all {
@@ -44,16 +57,19 @@ fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool, apart: bool) {
     let defaults = common::defaults(TENANTS);
     let (checking_ms, warnings) =
         cpu_ms(|| classify::validate(&rules, defaults.len()).map_or(0, |warnings| warnings.len()));
-    let resident_before = resident_mib();
+    if apart {
+        println!("{count} rules, {kind}:");
+        measure_apart(eal, &rules, &defaults, &from_rules(&mut rng, &rules));
+        return;
+    }
+    let resident_before = resident_mib("VmRSS:");
     let (build_ms, compiled) =
         cpu_ms(|| Classifier::build(eal, &rules, &defaults, &Limits::default()).unwrap());
     println!(
-        "{count} rules, {kind}: checked in {checking_ms:.0} ms ({warnings} never decide), built in {build_ms:.0} ms, {} MiB",
-        resident_mib().saturating_sub(resident_before)
+        "{count} rules, {kind}: checked in {checking_ms:.0} ms ({warnings} never decide), built in {build_ms:.0} ms, {} MiB (at most {} MiB)",
+        resident_mib("VmRSS:").saturating_sub(resident_before),
+        resident_mib("VmHWM:").saturating_sub(resident_before)
     );
-    if apart {
-        measure_apart(eal, &rules, &defaults, &from_rules(&mut rng, &rules));
-    }
     let linear = LinearClassifier::build(&rules, &defaults).unwrap();
     for (flows, queries) in [("from rules", from_rules(&mut rng, &rules)), ("random", random(&mut rng))] {
         let mut decisions = vec![Decision::default(); queries.len()];
@@ -83,7 +99,7 @@ fn measure(eal: &Eal, count: usize, kind: &str, for_all: bool, apart: bool) {
 
 /// Builds a classifier per tenant and asks them about bursts of 64 flows, which fall apart into the tenants' flows.
 fn measure_apart(eal: &Eal, rules: &[Rule], defaults: &[Verdict], queries: &[Query]) {
-    let resident_before = resident_mib();
+    let resident_before = resident_mib("VmRSS:");
     let (build_ms, classifiers) = cpu_ms(|| {
         let of = |tenant: u16| -> Vec<Rule> {
             rules.iter().filter(|rule| rule.tenant.is_none_or(|own| own.0 == tenant)).cloned().collect()
@@ -107,7 +123,7 @@ fn measure_apart(eal: &Eal, rules: &[Rule], defaults: &[Verdict], queries: &[Que
     });
     println!(
         "  apart: built in {build_ms:.0} ms, {} MiB, bursts of 64 {:.0} ns",
-        resident_mib().saturating_sub(resident_before),
+        resident_mib("VmRSS:").saturating_sub(resident_before),
         ms * 1e6 / queries.len() as f64
     );
 }
@@ -137,8 +153,8 @@ fn cpu_ns() -> u64 {
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-fn resident_mib() -> u64 {
+fn resident_mib(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }
