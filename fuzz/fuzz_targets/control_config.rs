@@ -18,7 +18,12 @@ fn check_indices(config: &Config) {
         config::Verdict::Shunt | config::Verdict::Drop => true,
     };
     assert!(config.tenants.iter().all(|tenant| valid(tenant.default_verdict)));
-    assert!(config.rules.iter().all(|rule| valid(rule.verdict) && rule.tenant.is_none_or(|index| index < tenants)));
+    assert!(
+        config
+            .rules
+            .iter()
+            .all(|rule| valid(rule.verdict) && rule.tenant.is_none_or(|index| index < tenants))
+    );
 }
 
 fuzz_target!(|data: &[u8]| {

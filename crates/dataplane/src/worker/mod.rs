@@ -143,6 +143,9 @@ pub(crate) fn take_fed(feed: &Receiver<Ingress>, ingresses: &mut Vec<Ingress>) -
     }
 }
 
+/// Cycles after which records of a quiet time are handed over although their batch is not full, when live: some 100 ms.
+const FLUSH_CYCLES: u64 = 300_000_000;
+
 /// Cycles of inspection between two polls of the ports, when live: some 50 µs.
 const INSPECT_CYCLES: u64 = 150_000;
 
@@ -160,6 +163,7 @@ impl Worker {
         let mut burst = Burst::new();
         let mut times = BurstTimes::new();
         let mut before = Tsc::now();
+        let mut flushed = before;
         loop {
             if self.0.subscriber.is_stale() {
                 // What waits in the inboxes was steered by the old generation, and is inspected by it.
@@ -185,6 +189,10 @@ impl Worker {
                 cycles.inspect.add(now.since(after_receive));
             }
             before = now;
+            if !self.0.lossless && now.since(flushed) > FLUSH_CYCLES {
+                self.0.lane.path.records.flush();
+                flushed = now;
+            }
             if polled.ended || self.0.stop.load(Ordering::Relaxed) {
                 break;
             }

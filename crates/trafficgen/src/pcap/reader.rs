@@ -109,6 +109,8 @@ pub struct CaptureReader {
     records: u64,
     /// Classic pcap: nanoseconds of one unit of the fraction field.
     fraction_ns: u64,
+    /// pcapng: the byte order of the section being read.
+    big_endian: Option<bool>,
     interfaces: Vec<Interface>,
 }
 
@@ -167,6 +169,7 @@ impl CaptureReader {
                 frames: 0,
                 records: 0,
                 fraction_ns: 1000,
+                big_endian: None,
                 interfaces: Vec::new(),
             }),
             Err(PcapError::Eof) => Err(CaptureError::Empty { path }),
@@ -211,6 +214,9 @@ impl CaptureReader {
     /// Parses the block at the front of the window, reading more of the file when it is not whole yet.
     fn step(&mut self) -> Result<Option<Step>, CaptureError> {
         loop {
+            if self.is_impossible_block() {
+                return Err(CaptureError::Damaged { path: self.path.clone(), record: self.records + 1 });
+            }
             match self.reader.next() {
                 Ok((length, block)) => {
                     self.pending = length;
@@ -230,7 +236,8 @@ impl CaptureReader {
                             captured_len: block.caplen as usize,
                             wire_len: block.origlen.max(block.caplen),
                         },
-                        PcapBlockOwned::NG(Block::SectionHeader(_)) => {
+                        PcapBlockOwned::NG(Block::SectionHeader(header)) => {
+                            self.big_endian = Some(header.big_endian());
                             self.interfaces.clear();
                             Step::Other
                         }
@@ -280,6 +287,18 @@ impl CaptureReader {
                 return Err(CaptureError::Read { path: self.path.clone(), frames: self.frames });
             }
         }
+    }
+
+    /// Whether a pcapng block says that it is shorter than its type and its two lengths: `pcap-parser` subtracts those
+    /// from the length of a process information block without asking.
+    fn is_impossible_block(&self) -> bool {
+        let (Some(big_endian), Some([_, _, _, _, length @ ..])) =
+            (self.big_endian, self.reader.data().first_chunk::<8>())
+        else {
+            return false;
+        };
+        let length = if big_endian { u32::from_be_bytes(*length) } else { u32::from_le_bytes(*length) };
+        length < 12
     }
 
     /// The file being read.

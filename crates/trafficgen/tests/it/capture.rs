@@ -85,6 +85,18 @@ fn pcapng_in_its_resolutions() {
 }
 
 #[test]
+fn a_block_shorter_than_its_own_lengths_is_damage() {
+    const PROCESS_INFORMATION: u32 = 0x8000_0001;
+    let whole = pcapng(1, None, 7);
+    for length in 0..12_u32 {
+        let mut file = whole.clone();
+        file.extend([PROCESS_INFORMATION, length, length, 0, 0].map(u32::to_le_bytes).as_flattened());
+        let found = read_bytes(&file);
+        assert!(matches!(found, Err(CaptureError::Damaged { record: 5, .. })), "{length}: {found:?}");
+    }
+}
+
+#[test]
 fn every_fault_has_its_name() {
     let good = write_pcap(0xa1b2_c3d4, false, &[(1, 0, &FRAME), (2, 0, &FRAME)]);
     assert_eq!(read_bytes(&good).unwrap().len(), 2);
