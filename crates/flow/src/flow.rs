@@ -20,15 +20,6 @@ pub enum FlowState {
 }
 
 impl FlowState {
-    /// The name in EVE.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Established => "established",
-            Self::Closed => "closed",
-        }
-    }
-
     const fn from_index(index: u8) -> Self {
         match index {
             0 => Self::New,
@@ -51,18 +42,6 @@ pub enum EndReason {
     EvictedTenantCap,
     /// The table was full.
     EvictedTableFull,
-}
-
-impl EndReason {
-    /// The name in EVE: the reference's words, in which an evicted flow is `forced`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Shutdown => "shutdown",
-            Self::TcpReuse => "tcp_reuse",
-            Self::EvictedTenantCap | Self::EvictedTableFull => "forced",
-        }
-    }
 }
 
 /// No inspection state belongs to the flow.

@@ -60,23 +60,6 @@ impl TcpState {
         Self::ALL.get(usize::from(index)).copied().unwrap_or_default()
     }
 
-    /// The name in EVE.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::SynSent => "syn_sent",
-            Self::SynRecv => "syn_recv",
-            Self::Established => "established",
-            Self::FinWait1 => "fin_wait1",
-            Self::FinWait2 => "fin_wait2",
-            Self::TimeWait => "time_wait",
-            Self::LastAck => "last_ack",
-            Self::CloseWait => "close_wait",
-            Self::Closing => "closing",
-            Self::Closed => "closed",
-        }
-    }
-
     /// Whether a SYN with a new sequence number begins a new connection rather than belonging to this one.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Closed | Self::TimeWait | Self::LastAck | Self::Closing | Self::CloseWait)

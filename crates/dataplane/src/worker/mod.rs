@@ -1,8 +1,9 @@
 //! One worker: a pinned lcore that owns everything it touches.
 //!
 //! Rooms: `receive` (steps 1-4: a burst from poll to dispatch), `fragments` (the cold path through reassembly),
-//! `inspect` (steps 5-6: whose turn it is, and running the pipeline).
+//! `decode` (counting headers, entering tunnels), `inspect` (steps 5-6: whose turn it is, and running the pipeline).
 
+mod decode;
 mod fragments;
 mod inspect;
 mod receive;
