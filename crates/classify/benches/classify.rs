@@ -22,7 +22,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match &arguments[..] {
         [one, count, for_all, apart] if one == "one" => {
-            one_case(count.parse().unwrap(), for_all == "all", apart == "apart")
+            one_case(count.parse().unwrap(), for_all == "all", apart == "apart");
         }
         more => each_case(more.iter().any(|argument| argument == "apart")),
     }

@@ -1,6 +1,6 @@
 //! The file as written: one type for each table, with the defaults. `docs/configuration.md` documents every field.
 //!
-//! These types hold what the file says and where it says it; [`check`](super::check) makes a [`Config`](super::Config)
+//! These types hold what the file says and where it says it; `check` makes a [`Config`](super::Config)
 //! of them. They are the project's own contract with its operators, so none of them is a type of another crate.
 
 use serde::{Deserialize, Serialize};
