@@ -1,6 +1,6 @@
 //! ACL contexts: their life, and what they answer.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::many_single_char_names, clippy::unwrap_used)]
 
 use dpdk::acl::{Built, Configuring};
 use dpdk::{AclContext, AclError, AclField, AclKey, AclLayout, AclRule, AclValue, Eal};

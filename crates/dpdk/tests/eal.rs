@@ -1,5 +1,7 @@
 //! The safe layer against a real EAL, on vdevs. Every test ends with its pool full again (`testkit::OwnPool` checks).
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::Write;
 
 use dpdk::{Burst, Device, Eal, EalConfig, EalError, Mbuf, MempoolConfig, PortConfig, RxTimestamp, ring};
