@@ -23,14 +23,15 @@ die() {
     exit 1
 }
 
-# Runs a command as root: directly, or through sudo.
+# Runs a command as root: directly, or through sudo; false when neither is possible.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        die "this needs root: run as root, or install sudo ($*)"
+        warn "this needs root: run as root, or install sudo ($*)"
+        return 1
     fi
 }
 
@@ -60,6 +61,9 @@ need_packages() {
     done
     if [ ${#missing[@]} = 0 ]; then
         return 0
+    fi
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        die "packages are missing, and only root can install them: apt-get install ${missing[*]}"
     fi
     note "installing ${missing[*]}"
     # The lists may be old or not there at all; refreshing them is worth it only when something is missing.

@@ -1,6 +1,6 @@
 //! One file for each protocol of a trace.
 //!
-//! In: a [`Conversation`](crate::trace::world::Conversation), that is a tenant, a number, a start time and a source of
+//! In: a [`Conversation`], that is a tenant, a number, a start time and a source of
 //! randomness. Out: an [`Activity`], that is the packets to come and how many flows they make.
 
 pub(crate) mod arp;
