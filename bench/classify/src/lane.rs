@@ -113,7 +113,8 @@ impl Cases {
         let mut spread = Spread { flows: case.flows, next: 0 };
         // Flows are made before the clock runs, but where making them is what is measured.
         let warm_up = if case.work == Work::Headers { case.flows } else { 0 };
-        let mut time = PacketTime { recorded_us: 1_700_000_000_000_000, monotonic_us: 1_700_000_000_000_000 };
+        let mut time =
+            PacketTime { recorded_us: 1_700_000_000_000_000, monotonic_us: 1_700_000_000_000_000, number: 0 };
         let mut done: u64 = 0;
         while done < u64::from(warm_up) {
             done += self.step(case.work, &mut lane, &mut spread, time);
@@ -154,7 +155,7 @@ impl Cases {
                 let tenancy = Tenancy::Access { tenant, vid: 100 };
                 let times: BurstTimes = burst.iter().map(|_| time).collect();
                 lane.receive(&self.generation, &mut burst, &times, Some(tenancy));
-                lane.inspect(&self.generation, u64::MAX);
+                lane.inspect(u64::MAX);
             }
         }
         polled
@@ -217,6 +218,7 @@ fn generation(eal: &Eal) -> Result<Generation, Box<dyn Error>> {
             weight: 1,
             flows_max: u32::MAX,
             default_verdict: *verdict,
+            inspection: Arc::default(),
         })
         .collect();
     Ok(Generation {

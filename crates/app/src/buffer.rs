@@ -227,6 +227,10 @@ pub enum Buffer {
     Icmpv4Header,
     /// `icmpv6.hdr`: `ICMPv6` header.
     Icmpv6Header,
+    /// `ip.src`: source address, 4 or 16 bytes in network order.
+    IpSource,
+    /// `ip.dst`: destination address, 4 or 16 bytes in network order.
+    IpDestination,
 }
 
 /// What is known of a buffer.
@@ -310,7 +314,7 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::Ja3String, "ja3.string", &["ja3_string"], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::Ja3sHash, "ja3s.hash", &[], Scope::Transaction, C, Stage::Line, false),
     Row::new(Buffer::Ja3sString, "ja3s.string", &[], Scope::Transaction, C, Stage::Line, false),
-    Row::new(Buffer::Ja4Hash, "ja4.hash", &[], Scope::Transaction, S, Stage::Line, false),
+    Row::new(Buffer::Ja4Hash, "ja4.hash", &["ja4_hash"], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::TlsCertSubject, "tls.cert_subject", &["tls_cert_subject"], Scope::Transaction, B, Stage::Headers, false),
     Row::new(Buffer::TlsCertIssuer, "tls.cert_issuer", &["tls_cert_issuer"], Scope::Transaction, B, Stage::Headers, false),
     Row::new(Buffer::TlsCertSerial, "tls.cert_serial", &["tls_cert_serial"], Scope::Transaction, B, Stage::Headers, false),
@@ -325,8 +329,8 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::SshHasshString, "ssh.hassh.string", &[], Scope::Transaction, S, Stage::Headers, false),
     Row::new(Buffer::SshHasshServer, "ssh.hassh.server", &[], Scope::Transaction, C, Stage::Headers, false),
     Row::new(Buffer::SshHasshServerString, "ssh.hassh.server.string", &[], Scope::Transaction, C, Stage::Headers, false),
-    Row::new(Buffer::SmbNamedPipe, "smb.named_pipe", &[], Scope::Transaction, B, Stage::Line, false),
-    Row::new(Buffer::SmbShare, "smb.share", &[], Scope::Transaction, B, Stage::Line, false),
+    Row::new(Buffer::SmbNamedPipe, "smb.named_pipe", &["smb_named_pipe"], Scope::Transaction, S, Stage::Line, false),
+    Row::new(Buffer::SmbShare, "smb.share", &["smb_share"], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::SmbNtlmsspUser, "smb.ntlmssp_user", &[], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::SmbNtlmsspDomain, "smb.ntlmssp_domain", &[], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::DceStubData, "dce_stub_data", &["dcerpc.stub_data"], Scope::Transaction, B, Stage::Complete, false),
@@ -335,10 +339,10 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::QuicSni, "quic.sni", &[], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::QuicVersion, "quic.version", &[], Scope::Transaction, B, Stage::Line, false),
     Row::new(Buffer::QuicUa, "quic.ua", &[], Scope::Transaction, S, Stage::Line, false),
-    Row::new(Buffer::QuicCyuHash, "quic.cyu.hash", &[], Scope::Transaction, B, Stage::Line, true),
-    Row::new(Buffer::QuicCyuString, "quic.cyu.string", &[], Scope::Transaction, B, Stage::Line, true),
-    Row::new(Buffer::Krb5Cname, "krb5_cname", &["krb5.cname"], Scope::Transaction, B, Stage::Complete, true),
-    Row::new(Buffer::Krb5Sname, "krb5_sname", &["krb5.sname"], Scope::Transaction, B, Stage::Complete, true),
+    Row::new(Buffer::QuicCyuHash, "quic.cyu.hash", &[], Scope::Transaction, S, Stage::Line, true),
+    Row::new(Buffer::QuicCyuString, "quic.cyu.string", &[], Scope::Transaction, S, Stage::Line, true),
+    Row::new(Buffer::Krb5Cname, "krb5_cname", &["krb5.cname"], Scope::Transaction, C, Stage::Complete, true),
+    Row::new(Buffer::Krb5Sname, "krb5_sname", &["krb5.sname"], Scope::Transaction, C, Stage::Complete, true),
     Row::new(Buffer::SipMethod, "sip.method", &[], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::SipUri, "sip.uri", &[], Scope::Transaction, S, Stage::Line, false),
     Row::new(Buffer::SipRequestLine, "sip.request_line", &[], Scope::Transaction, S, Stage::Line, false),
@@ -355,14 +359,14 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::MqttConnectWilltopic, "mqtt.connect.willtopic", &[], Scope::Transaction, S, Stage::Complete, false),
     Row::new(Buffer::MqttConnectWillmessage, "mqtt.connect.willmessage", &[], Scope::Transaction, S, Stage::Complete, false),
     Row::new(Buffer::MqttPublishTopic, "mqtt.publish.topic", &[], Scope::Transaction, B, Stage::Complete, true),
-    Row::new(Buffer::MqttPublishMessage, "mqtt.publish.message", &[], Scope::Transaction, B, Stage::Complete, true),
-    Row::new(Buffer::MqttSubscribeTopic, "mqtt.subscribe.topic", &[], Scope::Transaction, S, Stage::Complete, true),
+    Row::new(Buffer::MqttPublishMessage, "mqtt.publish.message", &[], Scope::Transaction, S, Stage::Complete, true),
+    Row::new(Buffer::MqttSubscribeTopic, "mqtt.subscribe.topic", &[], Scope::Transaction, B, Stage::Complete, true),
     Row::new(Buffer::MqttUnsubscribeTopic, "mqtt.unsubscribe.topic", &[], Scope::Transaction, S, Stage::Complete, true),
-    Row::new(Buffer::IkeInitSpi, "ike.init_spi", &[], Scope::Transaction, B, Stage::Complete, false),
-    Row::new(Buffer::IkeRespSpi, "ike.resp_spi", &[], Scope::Transaction, B, Stage::Complete, false),
+    Row::new(Buffer::IkeInitSpi, "ike.init_spi", &[], Scope::Transaction, S, Stage::Complete, false),
+    Row::new(Buffer::IkeRespSpi, "ike.resp_spi", &[], Scope::Transaction, C, Stage::Complete, false),
     Row::new(Buffer::IkeNoncePayload, "ike.nonce_payload", &[], Scope::Transaction, B, Stage::Complete, false),
     Row::new(Buffer::IkeKeyExchangePayload, "ike.key_exchange_payload", &[], Scope::Transaction, B, Stage::Complete, false),
-    Row::new(Buffer::IkeVendor, "ike.vendor", &[], Scope::Transaction, B, Stage::Complete, true),
+    Row::new(Buffer::IkeVendor, "ike.vendor", &[], Scope::Transaction, S, Stage::Complete, true),
     Row::new(Buffer::Base64Data, "base64_data", &[], Scope::Derived, B, Stage::Waiting, false),
     Row::new(Buffer::Ipv4Header, "ipv4.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
     Row::new(Buffer::Ipv6Header, "ipv6.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
@@ -370,11 +374,13 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::UdpHeader, "udp.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
     Row::new(Buffer::Icmpv4Header, "icmpv4.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
     Row::new(Buffer::Icmpv6Header, "icmpv6.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
+    Row::new(Buffer::IpSource, "ip.src", &[], Scope::Packet, B, Stage::Waiting, false),
+    Row::new(Buffer::IpDestination, "ip.dst", &[], Scope::Packet, B, Stage::Waiting, false),
 ];
 
 impl Buffer {
     /// How many there are.
-    pub const COUNT: usize = 104;
+    pub const COUNT: usize = 106;
 
     /// Every buffer, in the order of its number.
     pub fn all() -> impl Iterator<Item = Self> {

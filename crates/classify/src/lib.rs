@@ -23,4 +23,4 @@ pub use rule::{
     Decision, Direction, Field, PORT_PROTOCOLS, Query, Rule, RuleIndex, UNKNOWN_TENANT, has_ports,
 };
 pub use validate::{BuildError, RULES_MAX, RuleProblem, Warning, validate};
-pub use verdict::{PipelineId, ToolId, Verdict, VerdictText, VerdictTextError};
+pub use verdict::{PipelineId, ToolId, Verdict};

@@ -40,7 +40,7 @@ pub enum BuildError {
     /// The rules overlap in too many ways for the compiled form.
     #[error(
         "{rules} steering rules compile to more than the limit of {limit_mib} MiB; use fewer port ranges that overlap, \
-         give rules a protocol or a tenant, or raise the limit"
+         give rules a protocol or a tenant, or raise steering_table_mib_max in [dataplane]"
     )]
     TooLarge {
         /// Rules in the list.

@@ -3,8 +3,10 @@
 //! The schema's types are a contract with operators and the dataplane's follow its own needs; this is the one place
 //! where they meet.
 
+use std::sync::Arc;
+
 use classify::{BuildError, Classifier, Limits, PipelineId, ToolId};
-use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, VlanMap};
+use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, TenantInspection, VlanMap};
 use dpdk::port::DeviceError;
 use dpdk::{Device, Eal, HugePages};
 use flow::Timeout;
@@ -12,6 +14,7 @@ use wire::{ParseOptions, TenantId};
 
 use crate::config::schema::{self, IdleTimeouts};
 use crate::config::{self, Config, Direction, Inspector, Verdict};
+use crate::inspection::Inspections;
 
 /// The hash secret of a replay whose configuration names none: the same input gives the same output.
 const REPLAY_HASH_SEED: u64 = 0;
@@ -63,21 +66,27 @@ pub fn engine_config(config: &Config, mode: Mode, random: u64) -> Result<EngineC
     })
 }
 
-/// Compiles the configuration as generation `number`.
+/// Compiles the configuration as generation `number`. `inspections` are those of the same configuration.
 ///
 /// # Errors
 ///
 /// [`BuildError`] when the steering rules cannot be compiled.
-pub fn generation(config: &Config, number: u32, eal: &Eal) -> Result<Generation, BuildError> {
+pub fn generation(
+    config: &Config,
+    inspections: &Inspections,
+    number: u32,
+    eal: &Eal,
+) -> Result<Generation, BuildError> {
     let defaults: Vec<classify::Verdict> =
         config.tenants.iter().map(|tenant| verdict(tenant.default_verdict)).collect();
+    let limits = Limits { table_mib_max: config.dataplane.steering_table_mib_max.get() as usize };
     Ok(Generation {
         number,
-        tenants: config.tenants.iter().map(tenant).collect(),
+        tenants: config.tenants.iter().zip(&inspections.tenants).map(tenant).collect(),
         vlans: vlan_map(config),
-        pipelines: config.pipelines.iter().map(pipeline).collect(),
+        pipelines: config.pipelines.iter().map(|written| pipeline(written, inspections)).collect(),
         tools: config.tools.iter().map(|tool| tool.name.to_string()).collect(),
-        classifier: Classifier::build(eal, &steering(config), &defaults, &Limits::default())?,
+        classifier: Classifier::build(eal, &steering(config), &defaults, &limits)?,
     })
 }
 
@@ -145,12 +154,13 @@ fn verdict(verdict: Verdict) -> classify::Verdict {
     }
 }
 
-fn tenant(tenant: &config::Tenant) -> dataplane::Tenant {
+fn tenant((tenant, inspection): (&config::Tenant, &Arc<TenantInspection>)) -> dataplane::Tenant {
     dataplane::Tenant {
         name: tenant.name.as_str().into(),
         weight: u32::from(tenant.weight),
         flows_max: tenant.flows_max,
         default_verdict: verdict(tenant.default_verdict),
+        inspection: Arc::clone(inspection),
     }
 }
 
@@ -167,13 +177,12 @@ fn vlan_map(config: &Config) -> VlanMap {
     vlans
 }
 
-fn pipeline(pipeline: &config::Pipeline) -> dataplane::Pipeline {
-    let inspector = |inspector: &Inspector| match inspector {
-        Inspector::Checksum => dataplane::Inspector::Checksum,
-    };
+/// Where nobody has rules, nothing runs them.
+fn pipeline(pipeline: &config::Pipeline, inspections: &Inspections) -> dataplane::Pipeline {
+    let runs = |inspector: &Inspector| *inspector != Inspector::Ids || !inspections.rules.is_empty();
     dataplane::Pipeline {
         name: pipeline.name.to_string(),
-        inspectors: pipeline.inspectors.iter().map(inspector).collect(),
+        inspectors: pipeline.inspectors.iter().copied().filter(runs).collect(),
     }
 }
 

@@ -43,7 +43,10 @@ fn every_bad_file_gets_the_expected_lines() {
 #[test]
 fn good_files_load_and_survive_being_written_back() {
     for path in files("good") {
-        let Checked { config, document, .. } = config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        // As text, so that paths stay as they are written.
+        let text = fs::read_to_string(&path).unwrap();
+        let Checked { config, document, .. } = config::parse(&text).unwrap();
         let written = toml::to_string(&document).unwrap();
         let again = config::parse(&written).unwrap_or_else(|problems| {
             panic!("{}: {problems:?}\n{written}", path.display());
@@ -85,8 +88,10 @@ fn every_field_arrives() {
     assert_eq!(east.default_verdict, Verdict::Pipeline(0));
     assert_eq!((rest.weight, rest.flows_max, rest.any_vlan), (10, 65_536, true));
     assert_eq!(rest.default_verdict, Verdict::Pipeline(1), "the file's own `default`");
-    assert_eq!(config.pipelines.len(), 2);
-    assert_eq!(config.pipelines[0].inspectors, [Inspector::Checksum]);
+    let pipelines: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
+    assert_eq!(pipelines, ["light", "default", "full"]);
+    assert_eq!(config.pipelines[0].inspectors, [Inspector::Checksum, Inspector::Ids]);
+    assert_eq!(config.pipelines[2].inspectors.len(), Inspector::all().count());
 
     let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["backup", "gre", "late"], "by priority");
@@ -109,12 +114,61 @@ fn an_empty_file_is_the_empty_configuration() {
     assert_eq!(config, Config::empty());
     assert_eq!(document, Document::default());
     assert_eq!((document.defrag.trackers_per_tenant(), document.defrag.bytes_per_tenant()), (2048, 8 << 20));
-    let replayed = config.with_default_tenant();
+    let replayed = config.with_default_tenant(&document);
     let [tenant] = replayed.tenants.as_slice() else { panic!("one tenant") };
     assert_eq!((tenant.name.as_str(), tenant.any_vlan), ("default", true));
-    assert_eq!(tenant.default_verdict, Verdict::Pipeline(0));
-    assert_eq!(replayed.pipelines[0].name.as_str(), "default");
-    assert_eq!(replayed.clone().with_default_tenant(), replayed);
+    assert_eq!(tenant.default_verdict, Verdict::Pipeline(1));
+    assert_eq!(
+        (replayed.pipelines[0].name.as_str(), replayed.pipelines[1].name.as_str()),
+        ("default", "full")
+    );
+    assert_eq!(replayed.clone().with_default_tenant(&document), replayed);
+    let own = config::parse("[[pipeline]]\nname = \"default\"\ninspectors = [\"dns\"]\n").unwrap();
+    let replayed = own.config.with_default_tenant(&own.document);
+    assert_eq!(replayed.tenants[0].default_verdict, Verdict::Pipeline(0), "the file's own `default`");
+}
+
+#[test]
+fn a_tenant_has_what_it_says_and_else_what_all_have() {
+    let path = golden("good").join("everything.toml");
+    let Checked { config, .. } = config::load(&path).unwrap();
+    let folder = golden("good");
+    let [east, rest] = config.tenants.as_slice() else { panic!("two tenants") };
+    let files = |names: &[&str]| names.iter().map(|name| folder.join("rules").join(name)).collect::<Vec<_>>();
+    assert_eq!(rest.inspection, config.inspection);
+    assert_eq!(rest.inspection.rules.files, files(&["one.rules", "two.rules"]));
+    assert_eq!(east.inspection.rules.files, files(&["one.rules"]));
+    assert_eq!(east.inspection.rules.classification, Some(folder.join("rules/other.config")));
+    assert_eq!(config.cache.folder, Some(folder.join("cache")));
+    let addresses = |inspection: &config::Inspection, name: &str| inspection.rules.addresses[name].clone();
+    assert_eq!(addresses(&rest.inspection, "HOME_NET"), "[10.0.0.0/8,192.168.0.0/16]");
+    assert_eq!(addresses(&east.inspection, "HOME_NET"), "10.5.0.0/16");
+    assert_eq!(addresses(&east.inspection, "DNS_SERVERS"), "[10.0.0.1,10.0.0.2]");
+    assert_eq!(east.inspection.rules.ports["HTTP_PORTS"], "[80,8000:8010]");
+    assert_eq!((east.inspection.stream.midstream, rest.inspection.stream.midstream), (false, true));
+    assert_eq!(east.inspection.stream.depth_bytes.get(), 1000);
+    assert_eq!((east.inspection.alerts.packet, rest.inspection.alerts.packet), (false, true));
+    assert!(east.inspection.protocols.disabled.is_empty());
+    let lzma = |tenant: &config::Tenant| tenant.inspection.protocols.http.lzma;
+    assert_eq!((lzma(east), lzma(rest)), (false, true));
+    let own = config.clone().with_rules(&["a.rules".into()]);
+    assert!(own.tenants.iter().all(|tenant| tenant.inspection.rules.files == [Path::new("a.rules")]));
+}
+
+#[test]
+fn files_that_are_not_there_are_named_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let file = folder.join("f.toml");
+    fs::write(&file, "[inspection]\nrules = [\"none.rules\", \".\"]\n").unwrap();
+    let error = config::load(&file).unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    let place = |column: u32, name: &str| {
+        format!("{}:2:{column}: rule file `{}` cannot be read: ", file.display(), folder.join(name).display())
+    };
+    assert_eq!(lines.len(), 2, "{error}");
+    assert!(lines[0].starts_with(&place(10, "none.rules")) && lines[0].contains("No such file"), "{error}");
+    assert!(lines[1].starts_with(&place(24, ".")) && lines[1].contains("it is a folder"), "{error}");
 }
 
 #[test]
@@ -122,6 +176,11 @@ fn what_is_allowed_and_probably_not_meant_is_a_warning() {
     let text = "\
 [[tenant]]
 name = \"east\"
+
+[[tenant]]
+name = \"west\"
+vlans = [7]
+rules = [\"west.rules\"]
 
 [[steer]]
 name = \"narrow\"
@@ -141,7 +200,9 @@ verdict = \"shunt\"
         lines,
         [
             "2:8: tenant `east` has no VLAN and no port, so it gets no traffic; give it `vlans` or an access port",
-            "5:8: steering rule `narrow` never decides: `wide` on line 11 comes first and matches all it matches; \
+            "7:10: tenant `west` has rules, and no flow of it goes through a pipeline with the inspector `ids`; give it \
+             `default_verdict = \"pipeline full\"`, or steer flows into a pipeline with `ids`",
+            "10:8: steering rule `narrow` never decides: `wide` on line 16 comes first and matches all it matches; \
              remove it, or give it a lower priority number",
         ]
     );

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::sync::Arc;
 
-use control::config::{self, Config};
+use control::config::{self, Config, Document, RuleCache};
 use control::engine::{engine_config, generation, memory_needed_mib, steering};
+use control::inspection::inspections;
+use control::rules::Loader;
 use dataplane::{Inspector, Mode, Tenancy};
 use dpdk::HugePages;
 use wire::{TenantId, Vlans};
@@ -53,7 +56,7 @@ fn a_replay_has_no_ports_and_nothing_random() {
     let replay = engine_config(&everything(), Mode::Replay, 99).unwrap();
     assert!(replay.ports.is_empty());
     assert_eq!((replay.tenants_max, replay.hash_seed), (2, 7));
-    let plain = Config::empty().with_default_tenant();
+    let plain = Config::empty().with_default_tenant(&Document::default());
     assert_eq!(engine_config(&plain, Mode::Replay, 99).unwrap().hash_seed, 0);
     assert_eq!(engine_config(&plain, Mode::Live, 99).unwrap().hash_seed, 99);
     assert_eq!(engine_config(&plain, Mode::Replay, 99).unwrap().community_id_seed, Some(0));
@@ -62,7 +65,8 @@ fn a_replay_has_no_ports_and_nothing_random() {
 /// The schema's defaults are the dataplane's own, so that a file which says nothing changes nothing.
 #[test]
 fn defaults_agree_with_those_of_the_crates_below() {
-    let plain = engine_config(&Config::empty().with_default_tenant(), Mode::Replay, 0).unwrap();
+    let plain =
+        engine_config(&Config::empty().with_default_tenant(&Document::default()), Mode::Replay, 0).unwrap();
     assert_eq!(plain.timeouts, flow::Timeouts::default());
     assert_eq!(plain.defrag, flow::defrag::Config::default());
     assert_eq!(plain.parse, wire::ParseOptions::default());
@@ -85,7 +89,9 @@ fn steering_rules_keep_their_order_and_conditions() {
 #[test]
 fn a_generation_divides_vlans_among_tenants() {
     let (eal, _) = testkit::eal(0);
-    let generation = generation(&everything(), 5, &eal).unwrap();
+    let mut loader = Loader::new(&RuleCache { folder: None, mib_max: 0 });
+    let inspections = inspections(&everything(), &mut loader).unwrap();
+    let generation = generation(&everything(), &inspections, 5, &eal).unwrap();
     let tagged = |vid| generation.vlans.tenant(Vlans { vids: [vid, 0], count: 1 }).map(|tenant| tenant.0);
     assert_eq!([101, 110, 119, 102, 120, 4094].map(tagged), [0, 0, 0, 1, 1, 1].map(Some));
     assert_eq!(
@@ -96,7 +102,9 @@ fn a_generation_divides_vlans_among_tenants() {
     assert_eq!(generation.number, 5);
     assert_eq!(generation.tenants.iter().map(|t| &*t.name).collect::<Vec<_>>(), ["bank-east", "rest"]);
     assert_eq!((generation.tenants[0].weight, generation.tenants[0].flows_max), (20, 1000));
-    assert_eq!(generation.pipelines[0].inspectors, [Inspector::Checksum]);
+    assert_eq!(generation.pipelines[0].inspectors, [Inspector::Checksum, Inspector::Ids]);
+    let of_tenants = generation.tenants.iter().zip(&inspections.tenants);
+    assert!(of_tenants.fold(true, |same, (tenant, own)| same && Arc::ptr_eq(&tenant.inspection, own)));
     assert_eq!(generation.tools, ["zeek"]);
 }
 

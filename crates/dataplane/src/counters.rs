@@ -84,6 +84,8 @@ pub struct TenantCounters {
     pub inspected: Traffic,
     /// Flows begun.
     pub flows: Counter,
+    /// Alerts.
+    pub alerts: Counter,
     /// Packets whose checksum an inspector found to be wrong.
     pub checksum_wrong: Counter,
     /// Cycles (TSC) that the tenant's pipelines took.
@@ -97,6 +99,7 @@ impl Default for TenantCounters {
             received: Traffic::default(),
             inspected: Traffic::default(),
             flows: Counter::default(),
+            alerts: Counter::default(),
             checksum_wrong: Counter::default(),
             cycles: Counter::default(),
             not_inspected: (0..Reason::COUNT).map(|_| Traffic::default()).collect(),

@@ -11,6 +11,7 @@ use classify::{Classifier, PipelineId, Verdict};
 use crossbeam_channel::{Receiver, Sender};
 use wire::{TenantId, Vlans};
 
+use crate::inspection::TenantInspection;
 use crate::pipeline::Pipeline;
 
 /// One tenant, as compiled.
@@ -24,6 +25,8 @@ pub struct Tenant {
     pub flows_max: u32,
     /// What a flow gets that no steering rule decides.
     pub default_verdict: Verdict,
+    /// How its pipelines inspect.
+    pub inspection: Arc<TenantInspection>,
 }
 
 /// Which tenant a VLAN belongs to, for trunk ports.

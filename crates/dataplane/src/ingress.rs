@@ -92,12 +92,14 @@ impl Ingress {
 pub(crate) struct IngressClock {
     wall: WallClock,
     latest_us: u64,
+    /// Packets of captures so far.
+    packets: u64,
 }
 
 impl IngressClock {
     /// A clock; `tsc_hertz` is the rate of the time-stamp counter.
     pub(crate) fn new(tsc_hertz: u64) -> Self {
-        Self { wall: WallClock::new(tsc_hertz), latest_us: 0 }
+        Self { wall: WallClock::new(tsc_hertz), latest_us: 0, packets: 0 }
     }
 
     /// The latest packet time so far, moved on to now for a live port.
@@ -115,16 +117,18 @@ impl IngressClock {
         match stamp {
             Stamp::Wall => {
                 let now = self.tick(stamp);
-                times.extend(burst.iter().map(|_| PacketTime { recorded_us: now, monotonic_us: now }));
+                let time = PacketTime { recorded_us: now, monotonic_us: now, number: 0 };
+                times.extend(burst.iter().map(|_| time));
             }
             Stamp::Capture { field, offset_us } => {
-                let mut latest_us = self.latest_us;
+                let (mut latest_us, mut number) = (self.latest_us, self.packets);
                 times.extend(burst.iter().map(|mbuf| {
                     let recorded_us = mbuf.timestamp(&field).unwrap_or(latest_us) + offset_us;
                     latest_us = latest_us.max(recorded_us);
-                    PacketTime { recorded_us, monotonic_us: latest_us }
+                    number += 1;
+                    PacketTime { recorded_us, monotonic_us: latest_us, number }
                 }));
-                self.latest_us = latest_us;
+                (self.latest_us, self.packets) = (latest_us, number);
             }
         }
     }

@@ -20,6 +20,7 @@ mod distributor;
 mod engine;
 mod generation;
 mod ingress;
+mod inspection;
 mod pipeline;
 mod reason;
 mod records;
@@ -32,6 +33,7 @@ pub use counters::{Counter, Totals, Traffic, WorkerCounters};
 pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, PortSpec};
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
+pub use inspection::{AlertOptions, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
 pub use records::Records;
@@ -50,6 +52,10 @@ pub struct PacketMeta {
     pub tenancy: Tenancy,
     /// The pipeline that inspects it, by `PipelineId`.
     pub pipeline: u16,
+    /// Where inspection keeps its flow; `NO_SLOT` if it has none.
+    pub slot: u32,
+    /// Which way it goes, by its flow's key.
+    pub orientation: flow::Orientation,
     /// Frames it came in; more than 1 for a reassembled datagram.
     pub frames: u32,
     /// Bytes of those frames.

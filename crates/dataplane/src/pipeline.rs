@@ -1,47 +1,54 @@
 //! Pipelines: named, ordered lists of inspectors.
 
-use wire::Packet;
-
 /// Something that looks into packets. A closed set, so that a packet costs no virtual call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Inspector {
     /// Verifies IPv4, TCP, UDP, ICMP and `ICMPv6` checksums (RFC 1071) and counts the wrong ones.
     Checksum,
+    /// Runs the tenant's signatures.
+    Ids,
+    /// Logs an application protocol: EVE records of one family, by its place in [`LOGS`].
+    Log(u8),
 }
 
+/// Logs by their names in the configuration, and the EVE event types of each.
+const LOGS: [(&str, &[&str]); 23] = [
+    ("http", &["http"]),
+    ("dns", &["dns"]),
+    ("tls", &["tls"]),
+    ("ssh", &["ssh"]),
+    ("smtp", &["smtp"]),
+    ("ftp", &["ftp", "ftp_data"]),
+    ("smb", &["smb"]),
+    ("quic", &["quic"]),
+    ("dhcp", &["dhcp"]),
+    ("tftp", &["tftp"]),
+    ("krb5", &["krb5"]),
+    ("nfs", &["nfs"]),
+    ("snmp", &["snmp"]),
+    ("sip", &["sip"]),
+    ("ike", &["ike"]),
+    ("mqtt", &["mqtt"]),
+    ("rfb", &["rfb"]),
+    ("rdp", &["rdp"]),
+    ("pgsql", &["pgsql"]),
+    ("dcerpc", &["dcerpc"]),
+    ("bittorrent-dht", &["bittorrent_dht"]),
+    ("files", &["fileinfo"]),
+    ("anomaly", &["anomaly"]),
+];
+
 impl Inspector {
-    /// Every inspector of this version, by its name in the configuration.
-    pub const ALL: [(&'static str, Self); 1] = [("checksum", Self::Checksum)];
+    /// Every inspector of this version, with its name in the configuration.
+    pub fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let logs = LOGS.iter().zip(0..).map(|((name, _), place)| (*name, Self::Log(place)));
+        [("checksum", Self::Checksum), ("ids", Self::Ids)].into_iter().chain(logs)
+    }
 
     /// The inspector called `name`.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, inspector)| *inspector)
+        Self::all().find(|(known, _)| *known == name).map(|(_, inspector)| inspector)
     }
-
-    /// Looks into one packet; `bytes` is the frame that `packet`'s offsets point into.
-    #[inline]
-    pub fn inspect(self, bytes: &[u8], packet: &Packet) -> Finding {
-        match self {
-            Self::Checksum => {
-                let wrong = |checksum| checksum == wire::checksum::Verdict::Wrong;
-                if wrong(packet.verify_ipv4_checksum(bytes)) || wrong(packet.verify_transport_checksum(bytes))
-                {
-                    Finding::ChecksumWrong
-                } else {
-                    Finding::Nothing
-                }
-            }
-        }
-    }
-}
-
-/// What an inspector found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Finding {
-    /// Nothing to report.
-    Nothing,
-    /// A checksum of the packet is wrong.
-    ChecksumWrong,
 }
 
 /// A named, ordered list of inspectors. Without any, a flow's packets are counted and its record kept, no more.
@@ -51,4 +58,52 @@ pub struct Pipeline {
     pub name: String,
     /// What runs, in order.
     pub inspectors: Vec<Inspector>,
+}
+
+/// What a pipeline does, for the packet path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Plan {
+    /// How often checksums are verified: as often as the pipeline says.
+    pub(crate) checksums: u32,
+    pub(crate) signatures: bool,
+    logs: u32,
+}
+
+impl Plan {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        pipeline.inspectors.iter().fold(Self::default(), |plan, inspector| match inspector {
+            Inspector::Checksum => Self { checksums: plan.checksums + 1, ..plan },
+            Inspector::Ids => Self { signatures: true, ..plan },
+            Inspector::Log(place) => Self { logs: plan.logs | 1 << place, ..plan },
+        })
+    }
+
+    /// Whether it looks at more than single packets.
+    pub(crate) const fn reads_streams(self) -> bool {
+        self.signatures || self.logs != 0
+    }
+
+    /// Whether it writes events of this type.
+    pub(crate) fn logs(self, event_type: &str) -> bool {
+        LOGS.iter()
+            .zip(0..)
+            .any(|((_, types), place)| self.logs & 1 << place != 0 && types.contains(&event_type))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_logs_what_its_pipeline_names_and_nothing_else() {
+        let inspectors = ["ids", "dns", "ftp"].iter().filter_map(|name| Inspector::by_name(name)).collect();
+        let plan = Plan::new(&Pipeline { name: "p".to_owned(), inspectors });
+        assert!(plan.signatures && plan.checksums == 0 && plan.reads_streams());
+        assert!(plan.logs("dns") && plan.logs("ftp_data") && !plan.logs("http") && !plan.logs("alert"));
+        assert!(
+            !Plan::new(&Pipeline { name: "q".to_owned(), inspectors: vec![Inspector::Checksum] })
+                .reads_streams()
+        );
+    }
 }

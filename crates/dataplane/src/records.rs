@@ -1,10 +1,12 @@
 //! From ended flows to events.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use event::{Event, FlowEnd, FlowRecord, Label, Ports, TcpSummary, Volume};
-use flow::{EndReason, Flow, HashSeed};
+use flow::{EndReason, Flow, HashSeed, NO_SLOT};
 use sink::Producer;
+use wire::{TenantId, Vlans};
 
 use classify::Verdict;
 
@@ -21,6 +23,8 @@ pub struct Records {
     id_seed: HashSeed,
     community_id_seed: Option<u16>,
     counters: Arc<WorkerCounters>,
+    /// Flows that have ended and whose record waits for their inspection to end.
+    inspected: VecDeque<(Flow, EndReason, Option<u64>)>,
 }
 
 impl Records {
@@ -34,7 +38,17 @@ impl Records {
         // Not the table's secret, which must not show: identifiers are the same in every run on the same input.
         let id_seed = HashSeed::new(0);
         let (tenants, pipelines, tools) = (Vec::new(), Vec::new(), Vec::new());
-        Self { producer, tenants, pipelines, tools, timeouts, id_seed, community_id_seed, counters }
+        Self {
+            producer,
+            tenants,
+            pipelines,
+            tools,
+            timeouts,
+            id_seed,
+            community_id_seed,
+            counters,
+            inspected: VecDeque::new(),
+        }
     }
 
     /// Takes over a generation's names.
@@ -48,7 +62,30 @@ impl Records {
 
     /// Records an ended flow. `at_us` is the time of the packet that ended it; a flow that timed out ended when its
     /// time was over, whenever that was noticed.
+    ///
+    /// A flow that is inspected is recorded when its inspection is over.
     pub(crate) fn flow_ended(&mut self, flow: &Flow, reason: EndReason, at_us: Option<u64>) {
+        if flow.slot == NO_SLOT {
+            self.inspected_flow_ended(flow, reason, at_us, None, false);
+        } else {
+            self.inspected.push_back((*flow, reason, at_us));
+        }
+    }
+
+    /// The next flow that has ended and was inspected.
+    pub(crate) fn take_inspected(&mut self) -> Option<(Flow, EndReason, Option<u64>)> {
+        self.inspected.pop_front()
+    }
+
+    /// Records an ended flow, with what inspection has found out.
+    pub(crate) fn inspected_flow_ended(
+        &mut self,
+        flow: &Flow,
+        reason: EndReason,
+        at_us: Option<u64>,
+        app_proto: Option<&'static str>,
+        alerted: bool,
+    ) {
         let timestamp_us = match (reason, at_us) {
             (EndReason::Timeout, _) | (_, None) => flow.last_us().saturating_add(self.timeouts.of(flow)),
             (_, Some(at_us)) => at_us,
@@ -61,8 +98,28 @@ impl Records {
         {
             ended.add(1);
         }
-        let record = self.record(flow, reason, timestamp_us);
+        let record = FlowRecord { app_proto, alerted, ..self.record(flow, reason, timestamp_us) };
         self.producer.push(Event::Flow(record));
+    }
+
+    /// Hands over an event.
+    pub(crate) fn push(&mut self, event: Event) {
+        self.producer.push(event);
+    }
+
+    /// Counts an alert of a tenant.
+    pub(crate) fn count_alert(&self, tenant: TenantId) {
+        self.counters.tenant(usize::from(tenant.0)).alerts.add(1);
+    }
+
+    /// A tenant's name.
+    pub(crate) fn tenant(&self, tenant: TenantId) -> Label {
+        self.tenants.get(usize::from(tenant.0)).copied().unwrap_or_default()
+    }
+
+    /// Seed of Community IDs; `None` leaves them out.
+    pub(crate) const fn community_id_seed(&self) -> Option<u16> {
+        self.community_id_seed
     }
 
     /// Hands over what is still held back.
@@ -73,13 +130,12 @@ impl Records {
     fn record(&self, flow: &Flow, reason: EndReason, timestamp_us: u64) -> FlowRecord {
         let key = flow.key();
         let tuple = key.tuple(flow.initiator());
-        let vlans = key.vlans();
         let [packets, bytes] = [flow.packets(), flow.bytes()];
         let name = |labels: &[Label], place: usize| labels.get(place).copied().unwrap_or_default();
         FlowRecord {
             timestamp_us,
             flow_id: self.flow_id(flow),
-            vlans: [0, 1].map(|place| (vlans.count > place).then(|| vlans.vids[usize::from(place)])),
+            vlans: vlans(key.vlans()),
             src_ip: tuple.src.to_ip(tuple.ip_version),
             dest_ip: tuple.dst.to_ip(tuple.ip_version),
             protocol: tuple.protocol,
@@ -120,13 +176,19 @@ impl Records {
     }
 
     /// The same in every run: from who talks to whom and since when. Below 2^53, which every JSON reader keeps exact.
-    fn flow_id(&self, flow: &Flow) -> u64 {
+    pub(crate) fn flow_id(&self, flow: &Flow) -> u64 {
         let mixed = flow.key().hash(&self.id_seed) ^ flow.first_us().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 11).max(1)
     }
 }
 
-fn ports(flow: &Flow, tuple: &wire::NTuple) -> Ports {
+/// VLAN identifiers as events have them.
+pub(crate) fn vlans(vlans: Vlans) -> [Option<u16>; 2] {
+    [0, 1].map(|place| (vlans.count > place).then(|| vlans.vids[usize::from(place)]))
+}
+
+/// Ports as events have them, or what ICMP has instead.
+pub(crate) fn ports(flow: &Flow, tuple: &wire::NTuple) -> Ports {
     match tuple.protocol {
         6 | 17 | 132 => Ports::Pair { src: tuple.src_port, dest: tuple.dst_port },
         1 | 58 => {

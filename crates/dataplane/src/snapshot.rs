@@ -21,6 +21,8 @@ pub struct TenantSnapshot {
     pub inspected: Totals,
     /// Flows begun.
     pub flows: u64,
+    /// Alerts.
+    pub alerts: u64,
     /// Packets with a wrong checksum.
     pub checksum_wrong: u64,
     /// Frames that were not inspected, by reason; only reasons that occurred.
@@ -191,7 +193,7 @@ impl TenantSnapshot {
             packets: self.received.packets,
             bytes: self.received.bytes,
             flows: self.flows,
-            alerts: 0,
+            alerts: self.alerts,
             not_inspected: self
                 .not_inspected
                 .iter()
@@ -204,6 +206,7 @@ impl TenantSnapshot {
         self.received += counters.received.total();
         self.inspected += counters.inspected.total();
         self.flows += counters.flows.get();
+        self.alerts += counters.alerts.get();
         self.checksum_wrong += counters.checksum_wrong.get();
         for reason in Reason::all() {
             let total =

@@ -12,6 +12,8 @@ pub struct PacketTime {
     pub recorded_us: u64,
     /// The latest time of any packet so far, in microseconds since the Unix epoch.
     pub monotonic_us: u64,
+    /// The packet's number in its capture, from 1; 0 when live.
+    pub number: u64,
 }
 
 /// The wall clock at a moment, and the time-stamp counter at the same moment.

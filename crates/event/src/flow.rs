@@ -5,10 +5,9 @@
 
 use std::net::IpAddr;
 
-use crate::community_id::CommunityId;
-use crate::json::{address, escaped, hex, number_after, string, timestamp};
+use crate::common;
+use crate::json::{escaped, hex, literal, number_after, string, timestamp};
 use crate::label::Label;
-use crate::protocol;
 
 /// More than a usual line; the buffer is grown once for all of it.
 const LINE_BYTES: usize = 1024;
@@ -227,19 +226,20 @@ impl FlowRecord {
         timestamp(to, self.timestamp_us);
         number_after(to, r#"","flow_id":"#, self.flow_id);
         literal(to, r#","event_type":"flow""#);
-        self.encode_vlans(to);
-        self.encode_tuple(to);
+        common::vlans(to, self.vlans);
+        common::tuple(to, (self.src_ip, self.dest_ip), self.protocol, self.ports);
         if let Some(app_proto) = self.app_proto {
             literal(to, r#","app_proto":"#);
             string(to, app_proto);
         }
         self.encode_volume(to);
-        if let Some(seed) = self.community_id_seed {
-            literal(to, r#","community_id":""#);
-            let id = CommunityId::new(seed, self.protocol, self.src_ip, self.dest_ip, self.ports);
-            id.append_base64(to);
-            to.push(b'"');
-        }
+        common::community_id(
+            to,
+            self.community_id_seed,
+            (self.src_ip, self.dest_ip),
+            self.protocol,
+            self.ports,
+        );
         if let Some(tcp) = self.tcp {
             tcp.encode(to);
         }
@@ -247,48 +247,6 @@ impl FlowRecord {
         string(to, self.tenant.as_str());
         self.verdict.encode(to);
         literal(to, "}\n");
-    }
-
-    fn encode_vlans(&self, to: &mut Vec<u8>) {
-        let mut before = r#","vlan":["#;
-        for vlan in self.vlans.into_iter().flatten() {
-            number_after(to, before, u64::from(vlan));
-            before = ",";
-        }
-        if before == "," {
-            to.push(b']');
-        }
-    }
-
-    fn encode_tuple(&self, to: &mut Vec<u8>) {
-        let (src_port, dest_port) = match self.ports {
-            Ports::Pair { src, dest } => (Some(src), Some(dest)),
-            Ports::Icmp { .. } | Ports::None => (None, None),
-        };
-        literal(to, r#","src_ip":""#);
-        address(to, self.src_ip);
-        to.push(b'"');
-        if let Some(port) = src_port {
-            number_after(to, r#","src_port":"#, u64::from(port));
-        }
-        literal(to, r#","dest_ip":""#);
-        address(to, self.dest_ip);
-        to.push(b'"');
-        if let Some(port) = dest_port {
-            number_after(to, r#","dest_port":"#, u64::from(port));
-        }
-        literal(to, r#","proto":""#);
-        // The names are the registry's, none of which needs escaping.
-        literal(to, protocol::name(self.protocol));
-        to.push(b'"');
-        if let Ports::Icmp { icmp_type, icmp_code, response } = self.ports {
-            number_after(to, r#","icmp_type":"#, u64::from(icmp_type));
-            number_after(to, r#","icmp_code":"#, u64::from(icmp_code));
-            if let Some((icmp_type, icmp_code)) = response {
-                number_after(to, r#","response_icmp_type":"#, u64::from(icmp_type));
-                number_after(to, r#","response_icmp_code":"#, u64::from(icmp_code));
-            }
-        }
     }
 
     fn encode_volume(&self, to: &mut Vec<u8>) {
@@ -348,10 +306,4 @@ impl Verdict {
         escaped(to, name);
         to.push(b'"');
     }
-}
-
-/// Text that needs no escaping.
-#[inline]
-fn literal(to: &mut Vec<u8>, text: &str) {
-    to.extend_from_slice(text.as_bytes());
 }

@@ -8,20 +8,26 @@ const HEX_DIGITS: [u8; 16] = *b"0123456789abcdef";
 
 /// The lower-case hexadecimal digits of a byte, high nibble first.
 #[inline]
-pub(crate) const fn hex(byte: u8) -> [u8; 2] {
+pub const fn hex(byte: u8) -> [u8; 2] {
     // A nibble is below 16, so neither index can miss.
     [HEX_DIGITS[(byte >> 4) as usize], HEX_DIGITS[(byte & 15) as usize]]
 }
 
 /// A number.
 #[inline]
-pub(crate) fn number(to: &mut Vec<u8>, value: u64) {
+pub fn number(to: &mut Vec<u8>, value: u64) {
     to.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Text that needs no escaping: keys and punctuation.
+#[inline]
+pub fn literal(to: &mut Vec<u8>, text: &str) {
+    to.extend_from_slice(text.as_bytes());
 }
 
 /// `literal`, a key with its punctuation, and then a number.
 #[inline]
-pub(crate) fn number_after(to: &mut Vec<u8>, literal: &str, value: u64) {
+pub fn number_after(to: &mut Vec<u8>, literal: &str, value: u64) {
     to.extend_from_slice(literal.as_bytes());
     number(to, value);
 }
@@ -42,7 +48,7 @@ const fn escape(byte: u8) -> u8 {
 }
 
 /// The inside of a JSON string, without the quotes: escapes what must be escaped, and leaves other text as UTF-8.
-pub(crate) fn escaped(to: &mut Vec<u8>, text: &str) {
+pub fn escaped(to: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| escape(byte) != 0) {
         let (plain, from) = rest.split_at(at);
@@ -61,14 +67,39 @@ pub(crate) fn escaped(to: &mut Vec<u8>, text: &str) {
 }
 
 /// A string, quotes included.
-pub(crate) fn string(to: &mut Vec<u8>, text: &str) {
+pub fn string(to: &mut Vec<u8>, text: &str) {
     to.push(b'"');
     escaped(to, text);
     to.push(b'"');
 }
 
+/// Bytes from the wire as a string, quotes included. What is not UTF-8 is written as its ASCII with `\\xHH` for each
+/// other byte, as the reference does.
+pub fn bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.push(b'"');
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        escaped(to, text);
+    } else {
+        for &byte in bytes {
+            match escape(byte) {
+                _ if !byte.is_ascii() => {
+                    let [high, low] = hex(byte);
+                    to.extend_from_slice(&[b'\\', b'\\', b'x', high, low]);
+                }
+                0 => to.push(byte),
+                b'u' => {
+                    let [high, low] = hex(byte);
+                    to.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                }
+                short => to.extend_from_slice(&[b'\\', short]),
+            }
+        }
+    }
+    to.push(b'"');
+}
+
 /// An address as EVE writes it, without quotes: IPv4 dotted, IPv6 as eight full groups in lower case.
-pub(crate) fn address(to: &mut Vec<u8>, ip: IpAddr) {
+pub fn address(to: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(v4) => address_v4(to, v4),
         IpAddr::V6(v6) => address_v6(to, v6),
@@ -96,7 +127,7 @@ fn address_v6(to: &mut Vec<u8>, ip: Ipv6Addr) {
 
 /// A time in microseconds since the Unix epoch, as EVE writes it in UTC, without quotes:
 /// `2023-11-14T22:13:31.966203+0000`.
-pub(crate) fn timestamp(to: &mut Vec<u8>, time_us: u64) {
+pub fn timestamp(to: &mut Vec<u8>, time_us: u64) {
     let seconds = time_us / 1_000_000;
     let micros = (time_us % 1_000_000) as u32;
     let (year, month, day) = civil_date(seconds / 86_400);
@@ -214,6 +245,17 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text.clone());
             prop_assert_eq!(&json, &serde_json::to_string(&text).unwrap());
             prop_assert!(!json.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_escaped_one_by_one() {
+        for (from, text) in [
+            (&b"plain"[..], "\"plain\""),
+            ("\u{e9}\n".as_bytes(), "\"\u{e9}\\n\""),
+            (b"a\xe9\x01\"", "\"a\\\\xe9\\u0001\\\"\""),
+        ] {
+            assert_eq!(written(|to| bytes(to, from)), text);
         }
     }
 

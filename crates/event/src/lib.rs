@@ -10,14 +10,17 @@
 
 #![forbid(unsafe_code)]
 
+mod common;
 pub mod community_id;
+mod detail;
 pub mod flow;
-mod json;
+pub mod json;
 pub mod label;
 pub mod protocol;
 pub mod stats;
 
 pub use community_id::CommunityId;
+pub use detail::Detail;
 pub use flow::{FlowEnd, FlowRecord, FlowState, Ports, TcpState, TcpSummary, Verdict, Volume};
 pub use label::{Label, LabelTooLong};
 pub use stats::Stats;
@@ -31,6 +34,8 @@ pub use stats::Stats;
 pub enum Event {
     /// A flow ended.
     Flow(FlowRecord),
+    /// Something about one packet or transaction.
+    Detail(Box<Detail>),
     /// Counters, every few seconds and at the end.
     Stats(Box<Stats>),
 }
@@ -41,6 +46,7 @@ impl Event {
     pub fn encode(&self, to: &mut Vec<u8>) {
         match self {
             Self::Flow(record) => record.encode(to),
+            Self::Detail(detail) => detail.encode(to),
             Self::Stats(stats) => stats.encode(to),
         }
     }

@@ -13,6 +13,7 @@ mod key;
 mod lists;
 mod memory;
 mod prefetch;
+pub mod stream;
 mod table;
 pub mod tcp;
 mod timeouts;

@@ -313,6 +313,13 @@ impl<P: Prefetch> FlowTable<P> {
         }
     }
 
+    /// Notes where the flow's inspection state is kept.
+    pub fn set_slot(&mut self, id: FlowId, slot: u32) {
+        if let Some(flow) = self.flows.get_mut(id.0) {
+            flow.slot = slot;
+        }
+    }
+
     /// Ends a flow and frees its place.
     pub fn end(&mut self, id: FlowId, reason: EndReason, ended: &mut impl FnMut(&Flow, EndReason)) {
         let entry = id.0;

@@ -19,6 +19,8 @@ Examples:
       one tenant, `default`, which owns every VLAN; events in forebay-out/eve.json
   forebay replay monday.pcap tuesday.pcap --config forebay.toml --out week
       tenants, pipelines and steering from a configuration
+  forebay replay trace.pcap --rules emerging-all.rules
+      with signatures; alerts are among the events
   forebay replay trace.pcap --loops 100 --json
       the summary as one JSON object on standard output
 
@@ -26,6 +28,15 @@ Events:
   While it runs, DIR/eve.json.part grows (follow it with `tail -f`). When the replay is
   complete it becomes DIR/eve.json, in place of an older one. A replay that fails leaves
   neither; one that is interrupted leaves the part.";
+
+const RULES_CHECK_EXAMPLES: &str = "\
+Examples:
+  forebay rules check /etc/forebay/rules/*.rules
+  forebay rules check local.rules --var HOME_NET=10.0.0.0/8 --json | jq '.failed[].sid'";
+
+const RULES_EXPLAIN_EXAMPLES: &str = "\
+Example:
+  forebay rules explain emerging-all.rules 2100498";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -52,6 +63,9 @@ pub(crate) enum Command {
     /// Look at a configuration file.
     #[command(subcommand)]
     Config(Config),
+    /// Look at rule files.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  forebay completion bash > /etc/bash_completion.d/forebay")]
     Completion {
@@ -73,10 +87,10 @@ pub(crate) struct Replay {
     /// Captures, replayed in this order.
     #[arg(value_name = "PCAP", required = true, value_hint = ValueHint::FilePath)]
     pub(crate) captures: Vec<PathBuf>,
-    /// Configuration; without it one tenant, `default`, owns every VLAN.
+    /// Configuration; without it one tenant, `default`, owns every VLAN and has every inspector.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
-    /// Signatures in Suricata's rule language.
+    /// Signatures in Suricata's rule language, for every tenant, in place of the configuration's.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) rules: Vec<PathBuf>,
     /// Where to write eve.json; made if it is not there.
@@ -108,4 +122,64 @@ pub(crate) enum Config {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Say which rules of a file are refused, where and why.
+    #[command(after_help = RULES_CHECK_EXAMPLES)]
+    Check {
+        /// Rule files.
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        options: RuleOptions,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how a rule is understood and compiled.
+    #[command(after_help = RULES_EXPLAIN_EXAMPLES)]
+    Explain {
+        /// The rule file.
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The rule's number.
+        #[arg(value_name = "SID")]
+        sid: u32,
+        #[command(flatten)]
+        options: RuleOptions,
+    },
+}
+
+/// What rules are read with.
+#[derive(Debug, Args)]
+pub(crate) struct RuleOptions {
+    /// A variable of rules: addresses, or ports if its name ends with PORT or PORTS.
+    #[arg(long = "var", value_name = "NAME=GROUP", value_parser = RuleVariable::parse)]
+    pub(crate) variables: Vec<RuleVariable>,
+    /// A classification.config; without it the usual classes are known.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) classification: Option<PathBuf>,
+}
+
+/// A variable of rules.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleVariable {
+    pub(crate) name: String,
+    pub(crate) group: String,
+    pub(crate) is_ports: bool,
+}
+
+impl RuleVariable {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, group) =
+            text.split_once('=').ok_or("give it as NAME=GROUP, such as HOME_NET=10.0.0.0/8")?;
+        let name = name.trim().trim_start_matches('$');
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err("its name is A-Z, 0-9 and _, such as HOME_NET".to_owned());
+        }
+        let is_ports = name.ends_with("PORT") || name.ends_with("PORTS");
+        Ok(Self { name: name.to_owned(), group: group.trim().to_owned(), is_ports })
+    }
 }

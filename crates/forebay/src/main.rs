@@ -1,7 +1,8 @@
 //! `forebay`, the command line: what an operator types, and what scripts rely on.
 //!
 //! In: arguments (`cli`), captures, configurations. Out: files that were asked for, an answer on standard output, and on
-//! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `ui`.
+//! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `rules`,
+//! `ui`.
 
 #![forbid(unsafe_code)]
 
@@ -11,13 +12,14 @@ mod config_check;
 mod failure;
 mod man;
 mod replay;
+mod rules;
 mod ui;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command, Config};
+use cli::{Cli, Command, Config, Rules};
 use failure::{Failure, print};
 
 fn main() -> ExitCode {
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Config(Config::Check { file, json }) => config_check::run(&file, json),
+        Command::Rules(Rules::Check { files, options, json }) => rules::check(&files, &options, json),
+        Command::Rules(Rules::Explain { file, sid, options }) => rules::explain(&file, sid, &options),
         Command::Completion { shell } => completion(shell),
         Command::Man { dir } => man::run(&dir),
     };

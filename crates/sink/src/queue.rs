@@ -137,7 +137,7 @@ mod tests {
     fn numbers(batch: &[Event]) -> Vec<u64> {
         let number = |event: &Event| match event {
             Event::Stats(stats) => stats.uptime_s,
-            Event::Flow(_) => u64::MAX,
+            Event::Flow(_) | Event::Detail(_) => u64::MAX,
         };
         batch.iter().map(number).collect()
     }

@@ -8,11 +8,12 @@ use classify::RULES_MAX;
 use toml::Spanned;
 
 use super::device::Device;
+use super::inspection::check_variables;
 use super::problem::Problems;
-use super::schema::{self, DEFAULT_PIPELINE, Document};
+use super::schema::{self, DEFAULT_PIPELINE, Document, FULL_PIPELINE};
 use super::suggest::closest;
 use super::value::{Name, PortMode, VLANS, VerdictText};
-use super::{Config, Inspector, Pipeline, Port, Rule, Tenancy, Tenant, Tool, Verdict};
+use super::{Config, Inspection, Inspector, Pipeline, Port, Rule, RuleCache, Tenancy, Tenant, Tool, Verdict};
 
 /// DPDK as Debian and Ubuntu build it has room for this many ports of any kind.
 const PORTS_MAX: usize = 32;
@@ -32,10 +33,14 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
 
     let mut pipelines: Vec<Pipeline> =
         document.pipeline.iter().map(|pipeline| checked_pipeline(pipeline, problems)).collect();
-    if !names.pipelines.contains_key(DEFAULT_PIPELINE) {
-        names.pipelines.insert(DEFAULT_PIPELINE, pipelines.len());
-        pipelines.push(Pipeline::builtin());
+    for (builtin, name) in Pipeline::builtin().into_iter().zip([DEFAULT_PIPELINE, FULL_PIPELINE]) {
+        if !names.pipelines.contains_key(name) {
+            names.pipelines.insert(name, pipelines.len());
+            pipelines.push(builtin);
+        }
     }
+    let inspection = Inspection::new(&document.inspection);
+    check_variables(document, &inspection, problems);
     let mut owners = vlan_owners(&document.tenant, problems);
     port_vlan_owners(document, &names, &mut owners, problems);
     defrag(&document.defrag, problems);
@@ -64,8 +69,9 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
         tenants: document
             .tenant
             .iter()
-            .map(|tenant| checked_tenant(tenant, document, &names, problems))
+            .map(|tenant| checked_tenant(tenant, document, &inspection, &names, problems))
             .collect(),
+        cache: RuleCache::new(&document.inspection),
         pipelines,
         rules,
         tools: document
@@ -73,6 +79,7 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
             .iter()
             .map(|tool| Tool { name: tool.name.get_ref().clone(), device: tool.device.get_ref().clone() })
             .collect(),
+        inspection,
     }
 }
 
@@ -191,10 +198,10 @@ fn checked_pipeline(pipeline: &schema::Pipeline, problems: &mut Problems<'_>) ->
     let mut inspectors: Vec<Inspector> = Vec::new();
     for written in &pipeline.inspectors {
         let name = written.get_ref().as_str();
-        match Inspector::ALL.iter().find(|(known, _)| *known == name) {
+        match Inspector::by_name(name) {
             None => {
-                let known = Inspector::ALL.map(|(known, _)| known);
-                let remedy = match closest(name, known) {
+                let known: Vec<&str> = Inspector::all().map(|(known, _)| known).collect();
+                let remedy = match closest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it has {}; remove `{name}`", known.join(", ")),
                 };
@@ -204,10 +211,10 @@ fn checked_pipeline(pipeline: &schema::Pipeline, problems: &mut Problems<'_>) ->
                     remedy,
                 );
             }
-            Some((_, inspector)) if inspectors.contains(inspector) => {
+            Some(inspector) if inspectors.contains(&inspector) => {
                 problems.add(&written.span(), format!("inspector `{name}` is listed twice"), "remove one");
             }
-            Some((_, inspector)) => inspectors.push(*inspector),
+            Some(inspector) => inspectors.push(inspector),
         }
     }
     Pipeline { name: pipeline.name.get_ref().clone(), inspectors }
@@ -374,6 +381,7 @@ fn checked_port(port: &schema::Port, names: &Names<'_>, problems: &mut Problems<
 fn checked_tenant(
     tenant: &schema::Tenant,
     document: &Document,
+    inspection: &Inspection,
     names: &Names<'_>,
     problems: &mut Problems<'_>,
 ) -> Tenant {
@@ -392,6 +400,7 @@ fn checked_tenant(
         weight: tenant.weight.get() as u8,
         flows_max: tenant.flows_max.as_ref().map_or(table_flows, |cap| cap.get_ref().get()) as u32,
         default_verdict: names.verdict(&tenant.default_verdict, problems),
+        inspection: inspection.of_tenant(tenant),
     }
 }
 

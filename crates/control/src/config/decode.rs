@@ -203,11 +203,8 @@ fn place_name(path: &[Step]) -> String {
         })
         .collect();
     let dotted = keys.join(".");
-    if path.iter().any(|step| matches!(step, Step::Index(_))) {
-        format!("[[{dotted}]]")
-    } else {
-        format!("[{dotted}]")
-    }
+    // A table of its own within an element of a list has single brackets: `[tenant.stream]`.
+    if matches!(path.last(), Some(Step::Index(_))) { format!("[[{dotted}]]") } else { format!("[{dotted}]") }
 }
 
 /// What was found, without the names of Rust's or serde's types.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::inspection::check_files;
 use super::problem::Problems;
 use super::{Config, Document, LoadError, Problem, check, decode, warn};
 
@@ -34,14 +35,26 @@ pub fn load(path: &Path) -> Result<Checked, LoadError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(LoadError::TooLarge { path: path.to_owned(), limit_bytes: FILE_BYTES_MAX });
     }
+    let folder = path.parent().unwrap_or(Path::new(""));
     let checked = match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(text),
+        Ok(text) => parse(text).and_then(|checked| beside(checked, text, folder)),
         Err(error) => Err(vec![not_text(&bytes, error.valid_up_to())]),
     };
     checked.map_err(|problems| LoadError::Refused { path: path.to_owned(), problems })
 }
 
-/// Checks the text of a configuration file.
+/// Looks for the files that the configuration names, from the folder that it stands in.
+fn beside(mut checked: Checked, text: &str, folder: &Path) -> Result<Checked, Vec<Problem>> {
+    let mut problems = Problems::new(text);
+    check_files(&checked.document, folder, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into_sorted());
+    }
+    checked.config.rebase(folder);
+    Ok(checked)
+}
+
+/// Checks the text of a configuration file. Files that it names are not looked for, and their paths stay as they are.
 ///
 /// # Errors
 ///

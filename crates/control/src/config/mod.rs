@@ -7,6 +7,7 @@
 mod check;
 mod decode;
 mod device;
+mod inspection;
 mod load;
 mod number;
 mod problem;
@@ -16,15 +17,18 @@ mod value;
 mod warn;
 
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
+pub use dataplane::Inspector;
 pub use device::Device;
+pub use inspection::{Inspection, RuleCache, RuleSource};
 pub use load::{Checked, FILE_BYTES_MAX, load, parse};
 pub use number::Whole;
 pub use problem::{LoadError, Problem};
-pub use schema::{DEFAULT_PIPELINE, Dataplane, Defrag, Document, Events, Timeouts, Tunnels};
+pub use schema::{DEFAULT_PIPELINE, Dataplane, Defrag, Document, Events, FULL_PIPELINE, Timeouts, Tunnels};
 pub use value::{
-    Direction, HugePages, NAME_CHARS_MAX, Name, PortMode, PortRange, Prefix, Protocol, VLANS, ValueError,
-    VerdictText, VlanRange,
+    Direction, HugePages, NAME_CHARS_MAX, Name, Overlap, PortMode, PortRange, Prefix, Protocol, ProtocolName,
+    VLANS, ValueError, Variable, VerdictText, Verify, VlanRange,
 };
 
 /// The tenant that owns all traffic where no configuration says otherwise.
@@ -43,11 +47,15 @@ pub struct Config {
     pub tunnels: Tunnels,
     /// What records carry, and how many may wait.
     pub events: Events,
+    /// How a tenant is inspected that says nothing about it.
+    pub inspection: Inspection,
+    /// Where compiled rules are kept.
+    pub cache: RuleCache,
     /// Ports to receive from, in file order.
     pub ports: Vec<Port>,
     /// Tenants in file order; may be empty, and then no frame has an owner.
     pub tenants: Vec<Tenant>,
-    /// Pipelines: those of the file in its order, then the built-in `default` unless the file defines one.
+    /// Pipelines: those of the file in its order, then the built-in `default` and `full` unless the file defines them.
     pub pipelines: Vec<Pipeline>,
     /// Steering rules, the first that matches decides.
     pub rules: Vec<Rule>,
@@ -95,6 +103,8 @@ pub struct Tenant {
     pub flows_max: u32,
     /// What flows get that no rule names.
     pub default_verdict: Verdict,
+    /// How its traffic is inspected.
+    pub inspection: Inspection,
 }
 
 /// A pipeline.
@@ -107,22 +117,15 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The pipeline `default` of a file that does not define it.
-    fn builtin() -> Self {
-        Self { name: Name::builtin(DEFAULT_PIPELINE), inspectors: Vec::new() }
+    /// The pipelines of a file that does not define them: `default`, which has no inspectors, and `full`, which has
+    /// every one.
+    fn builtin() -> [Self; 2] {
+        let all = Inspector::all().map(|(_, inspector)| inspector).collect();
+        [
+            Self { name: Name::builtin(DEFAULT_PIPELINE), inspectors: Vec::new() },
+            Self { name: Name::builtin(FULL_PIPELINE), inspectors: all },
+        ]
     }
-}
-
-/// Something that looks into packets.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Inspector {
-    /// Verifies checksums and counts the wrong ones.
-    Checksum,
-}
-
-impl Inspector {
-    /// Every inspector of this version, by its name in the file.
-    pub const ALL: [(&'static str, Self); 1] = [("checksum", Self::Checksum)];
 }
 
 /// A steering rule; a condition that is `None` matches everything.
@@ -181,21 +184,25 @@ impl Config {
             defrag: Defrag::default(),
             tunnels: Tunnels::default(),
             events: Events::default(),
+            inspection: Inspection::new(&schema::Inspection::default()),
+            cache: RuleCache::new(&schema::Inspection::default()),
             ports: Vec::new(),
             tenants: Vec::new(),
-            pipelines: vec![Pipeline::builtin()],
+            pipelines: Pipeline::builtin().into(),
             rules: Vec::new(),
             tools: Vec::new(),
         }
     }
 
-    /// Adds the tenant `default`, which owns every VLAN and untagged frames, if there is no tenant at all. Replay does
-    /// this; the daemon does not, so that traffic of nobody is never taken for somebody's.
+    /// Adds the tenant `default`, which owns every VLAN and untagged frames, if there is no tenant at all. Its flows go
+    /// through the pipeline `default` if `written` (the file defines one), else through `full`. Replay does this; the
+    /// daemon does not, so that traffic of nobody is never taken for somebody's.
     #[must_use]
-    pub fn with_default_tenant(mut self) -> Self {
+    pub fn with_default_tenant(mut self, written: &Document) -> Self {
         if self.tenants.is_empty() {
-            let named_default = |pipeline: &Pipeline| pipeline.name.as_str() == DEFAULT_PIPELINE;
-            let pipeline = self.pipelines.iter().position(named_default);
+            let named = |pipeline: &schema::Pipeline| pipeline.name.get_ref().as_str() == DEFAULT_PIPELINE;
+            let wanted = if written.pipeline.iter().any(named) { DEFAULT_PIPELINE } else { FULL_PIPELINE };
+            let pipeline = self.pipelines.iter().position(|pipeline| pipeline.name.as_str() == wanted);
             self.tenants.push(Tenant {
                 name: Name::builtin(DEFAULT_TENANT),
                 vlans: Vec::new(),
@@ -203,8 +210,40 @@ impl Config {
                 weight: schema::Tenant::WEIGHT_DEFAULT,
                 flows_max: self.dataplane.flows_max.get() as u32,
                 default_verdict: pipeline.map_or(Verdict::Shunt, Verdict::Pipeline),
+                inspection: self.inspection.clone(),
             });
         }
         self
+    }
+
+    /// Gives every tenant these rule files in place of its own.
+    #[must_use]
+    pub fn with_rules(mut self, files: &[PathBuf]) -> Self {
+        for inspection in self.inspections_mut() {
+            inspection.rules.files = files.to_vec();
+        }
+        self
+    }
+
+    /// Decides for every tenant that leaves it open whether checksums of segments are verified.
+    #[must_use]
+    pub fn with_checksums(mut self, verify: bool) -> Self {
+        for inspection in self.inspections_mut().filter(|own| own.stream.verify_checksums == Verify::Auto) {
+            inspection.stream.verify_checksums = if verify { Verify::On } else { Verify::Off };
+        }
+        self
+    }
+
+    /// Takes relative paths as below `folder`.
+    fn rebase(&mut self, folder: &Path) {
+        for inspection in self.inspections_mut() {
+            inspection.rules.rebase(folder);
+        }
+        self.cache.folder = self.cache.folder.take().map(|cache| folder.join(cache));
+    }
+
+    fn inspections_mut(&mut self) -> impl Iterator<Item = &mut Inspection> {
+        std::iter::once(&mut self.inspection)
+            .chain(self.tenants.iter_mut().map(|tenant| &mut tenant.inspection))
     }
 }

@@ -1,9 +1,9 @@
 //! What is allowed and probably not meant.
 
-use super::Config;
 use super::check::by_priority;
 use super::problem::Problems;
 use super::schema::Document;
+use super::{Config, Inspector, Name, Verdict};
 
 /// Looks through a document that passed every check.
 pub(crate) fn warn(document: &Document, config: &Config, warnings: &mut Problems<'_>) {
@@ -34,5 +34,24 @@ pub(crate) fn warn(document: &Document, config: &Config, warnings: &mut Problems
                 "give it `vlans` or an access port",
             );
         }
+        let rules = tenant.rules.as_ref().and_then(|rules| rules.first());
+        if let Some(first) = rules.filter(|_| !may_inspect(config, name)) {
+            warnings.add(
+                &first.span(),
+                format!("tenant `{name}` has rules, and no flow of it goes through a pipeline with the inspector `ids`"),
+                "give it `default_verdict = \"pipeline full\"`, or steer flows into a pipeline with `ids`",
+            );
+        }
     }
+}
+
+/// Whether a flow of the tenant can come to its rules.
+fn may_inspect(config: &Config, name: &Name) -> bool {
+    let Some(index) = config.tenants.iter().position(|tenant| tenant.name == *name) else { return false };
+    let steered = config.rules.iter().filter(|rule| rule.tenant.is_none_or(|tenant| tenant == index));
+    let default = config.tenants.get(index).map(|tenant| tenant.default_verdict);
+    steered.map(|rule| rule.verdict).chain(default).any(|verdict| {
+        let Verdict::Pipeline(pipeline) = verdict else { return false };
+        config.pipelines.get(pipeline).is_some_and(|pipeline| pipeline.inspectors.contains(&Inspector::Ids))
+    })
 }

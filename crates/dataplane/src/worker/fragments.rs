@@ -47,8 +47,11 @@ impl Path {
                     return self.publish_held();
                 }
                 Outcome::Dropped(reason) => {
+                    let reason = Reason::Fragment(reason);
+                    let fault = (reason, slot.packet.l3);
+                    self.inspection.fault(tenant, fault, frame, slot.time, &mut self.records);
                     self.release(frames);
-                    return self.lose(slot.tenant, Reason::Fragment(reason), frames);
+                    return self.lose(slot.tenant, reason, frames);
                 }
                 // The parser says that it is a fragment, so reassembly always takes it; counted all the same.
                 Outcome::NotFragment => return self.lose(slot.tenant, Reason::NonIp, frames),
@@ -93,7 +96,9 @@ impl Path {
             frame_bytes: whole.len() as u32 + tags,
             ..*held
         };
-        let fate = self.observe(generation, &slot).map(|flow| self.fate_of(generation, flow));
+        let found = self.observe(generation, &slot);
+        let slot = Slot { flow: found.ok(), ..slot };
+        let fate = found.map(|flow| self.fate_of(generation, flow));
         self.classify_pending(generation);
         match fate.and_then(|fate| self.verdict(fate)) {
             Err(reason) => self.lose(held.tenant, reason, frames),

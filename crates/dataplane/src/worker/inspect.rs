@@ -6,8 +6,6 @@ use wire::{PacketBuf, TenantId};
 
 use super::Path;
 use crate::PacketMeta;
-use crate::generation::Generation;
-use crate::pipeline::Finding;
 use crate::reason::Reason;
 
 /// Packets that one tenant waits with for its turn at this worker.
@@ -39,21 +37,27 @@ impl Path {
     #[inline]
     pub(super) fn enqueue(&mut self, tenant: u16, size: (u32, u32), mbuf: Mbuf<PacketMeta>) {
         let row = usize::from(tenant);
+        let place = mbuf.private().slot;
+        self.inspection.enqueued(place);
         let refused = match self.inboxes.get_mut(row) {
             Some(inbox) => inbox.producer.enqueue(mbuf).err(),
             None => Some(mbuf),
         };
         match refused {
             None => self.scheduler.wake(row),
-            Some(mbuf) => self.refuse(tenant, Reason::InboxFull, size, mbuf),
+            Some(mbuf) => {
+                self.inspection.left(place);
+                self.refuse(tenant, Reason::InboxFull, size, mbuf);
+            }
         }
     }
 
     /// Runs pipelines in the order of the scheduler until nobody has work or `budget_cycles` are spent. `true` if there
     /// was any work.
     #[inline]
-    pub(super) fn inspect(&mut self, generation: &Generation, budget_cycles: u64) -> bool {
+    pub(super) fn inspect(&mut self, budget_cycles: u64) -> bool {
         if self.scheduler.is_idle() {
+            self.inspection.settle(&mut self.records);
             return false;
         }
         let start = Tsc::now();
@@ -64,36 +68,29 @@ impl Path {
             let begun = now;
             let mut more = true;
             while more && now.since(begun) < turn_cycles {
-                more = self.inspect_batch(generation, tenant);
+                more = self.inspect_batch(tenant);
                 now = Tsc::now();
             }
             let cycles = now.since(begun);
             self.scheduler.charge(tenant, cycles, more);
             self.counters.tenant(tenant).cycles.add(cycles);
         }
+        self.inspection.settle(&mut self.records);
         true
     }
 
     /// Runs the pipelines over a few packets of one tenant; `false` when its inbox is empty.
-    fn inspect_batch(&mut self, generation: &Generation, tenant: usize) -> bool {
+    fn inspect_batch(&mut self, tenant: usize) -> bool {
         let Some(inbox) = self.inboxes.get_mut(tenant) else { return false };
+        let owner = TenantId(tenant as u16);
         let mut batch = ArrayVec::<Mbuf<PacketMeta>, BATCH>::new();
         inbox.consumer.dequeue_burst(&mut batch);
         let (mut packets, mut bytes) = (0, 0);
         let counters = self.counters.tenant(tenant);
         for mbuf in &batch {
             let meta = mbuf.private();
-            let inspectors = generation
-                .pipelines
-                .get(usize::from(meta.pipeline))
-                .map_or(&[][..], |pipeline| &pipeline.inspectors);
             let frame = mbuf.contiguous(&mut self.scratch);
-            for inspector in inspectors {
-                match inspector.inspect(frame, &meta.packet) {
-                    Finding::Nothing => {}
-                    Finding::ChecksumWrong => counters.checksum_wrong.add(1),
-                }
-            }
+            self.inspection.packet(meta, owner, frame, counters, &mut self.records);
             packets += u64::from(meta.frames);
             bytes += u64::from(meta.frame_bytes);
         }

@@ -23,6 +23,7 @@ use crate::PacketMeta;
 use crate::counters::WorkerCounters;
 use crate::generation::{Generation, Subscriber};
 use crate::ingress::{Burst, BurstTimes, Ingress, IngressClock, Tenancy};
+use crate::inspection::Inspection;
 use crate::records::Records;
 use crate::scheduler::Scheduler;
 use inspect::Inbox;
@@ -106,6 +107,7 @@ pub(crate) struct Path {
     counters: Arc<WorkerCounters>,
     inboxes: Vec<Inbox>,
     scheduler: Scheduler,
+    inspection: Inspection,
     tools: Vec<TxQueue>,
     pool: Mempool<PacketMeta>,
     parse: ParseOptions,
@@ -168,7 +170,7 @@ impl Worker {
         loop {
             if self.0.subscriber.is_stale() {
                 // What waits in the inboxes was steered by the old generation, and is inspected by it.
-                self.0.lane.inspect(self.0.subscriber.running(), u64::MAX);
+                self.0.lane.inspect(u64::MAX);
                 self.0.subscriber.advance();
                 self.0.lane.adopt(self.0.subscriber.running());
             }
@@ -182,7 +184,7 @@ impl Worker {
             }
             let after_receive = Tsc::now();
             let budget = if self.0.lossless { u64::MAX } else { INSPECT_CYCLES };
-            let worked = self.0.lane.inspect(self.0.subscriber.running(), budget);
+            let worked = self.0.lane.inspect(budget);
             let now = Tsc::now();
             let cycles = &self.0.lane.path.counters.cycles;
             if received { &cycles.receive } else { &cycles.idle }.add(after_receive.since(before));
@@ -245,7 +247,7 @@ impl Worker {
 
     /// Ends every flow and datagram, and hands over the last records.
     fn drain(mut self) {
-        self.0.lane.inspect(self.0.subscriber.running(), u64::MAX);
+        self.0.lane.inspect(u64::MAX);
         let known = self.0.end_us.load(Ordering::Acquire);
         let end_us = if known == 0 { self.0.lane.path.latest_us } else { known };
         self.0.lane.finish(end_us);
@@ -268,6 +270,7 @@ impl Lane {
             counters: parts.counters,
             inboxes,
             scheduler: Scheduler::new(tenants),
+            inspection: Inspection::new(),
             tools: parts.tools,
             pool: parts.pool,
             parse: parts.parse,
@@ -291,8 +294,8 @@ impl Lane {
     /// Runs pipelines in the order of the scheduler until nobody has work or `budget_cycles` are spent. `true` if there
     /// was any work.
     #[inline]
-    pub fn inspect(&mut self, generation: &Generation, budget_cycles: u64) -> bool {
-        self.path.inspect(generation, budget_cycles)
+    pub fn inspect(&mut self, budget_cycles: u64) -> bool {
+        self.path.inspect(budget_cycles)
     }
 
     /// Ends every flow and datagram and hands over the last records, of the time `end_us`.
@@ -309,6 +312,7 @@ impl Path {
             self.table.set_flows_max(TenantId(row as u16), tenant.flows_max);
         }
         self.records.adopt(generation);
+        self.inspection.adopt(generation);
         self.counters.generation.store(u64::from(generation.number), Ordering::Release);
     }
 
@@ -335,6 +339,7 @@ impl Path {
         // What was over by then ended by its timeout, not by the end of the input, however far the timers had come.
         self.table.expire_all(end_us, &mut |flow, reason| records.flow_ended(flow, reason, None));
         self.table.drain(&mut |flow, reason| records.flow_ended(flow, reason, Some(end_us)));
+        self.inspection.settle(&mut self.records);
         self.counters.flows_active.store(0, Ordering::Release);
         self.records.flush();
     }

@@ -7,7 +7,7 @@
 use arrayvec::ArrayVec;
 use classify::{Query, Verdict};
 use dpdk::Mbuf;
-use flow::{EndReason, FlowId, FlowKey, InsertError, Observation, Orientation};
+use flow::{EndReason, FlowId, FlowKey, InsertError, NO_SLOT, Observation, Orientation};
 use wire::{L3, L4, NTuple, Packet, TenantId, Vlans};
 
 use super::decode::Kinds;
@@ -27,6 +27,8 @@ pub(crate) struct Slot {
     pub(super) orientation: Orientation,
     pub(super) hash: u64,
     pub(super) guess: Option<FlowId>,
+    /// Its flow, once it is found.
+    pub(super) flow: Option<FlowId>,
     pub(super) time: PacketTime,
     /// Row of the tenant's counters; beyond the last tenant for frames of none.
     pub(super) tenant: u16,
@@ -150,6 +152,7 @@ impl Path {
             bytes += u64::from(frame_bytes);
             longest = longest.max(frame_bytes);
             slot.time = *time;
+            slot.flow = None;
             slot.frame_bytes = frame_bytes;
             let tenancy = match tenancy {
                 Some(tenancy) => tenancy,
@@ -216,7 +219,10 @@ impl Path {
     fn flow_of(&mut self, generation: &Generation, slot: &mut Slot) {
         slot.fate = match self.observe(generation, slot) {
             Err(reason) => Fate::Uninspected(reason),
-            Ok(flow) => self.fate_of(generation, flow),
+            Ok(flow) => {
+                slot.flow = Some(flow);
+                self.fate_of(generation, flow)
+            }
         };
     }
 
@@ -375,6 +381,16 @@ impl Path {
                 Ok(Verdict::Pipeline(_) | Verdict::Tool(_)) => continue,
             };
             kept |= 1 << place;
+            if let (Reason::Malformed(_), Some(mbuf)) = (reason, burst.get(place)) {
+                let fault = (reason, slot.packet.l3);
+                self.inspection.fault(
+                    TenantId(slot.tenant),
+                    fault,
+                    mbuf.data(),
+                    slot.time,
+                    &mut self.records,
+                );
+            }
             run.add((slot.tenant, reason), slot.frame_bytes, count);
         }
         count(run.place, run.packets, run.bytes);
@@ -403,10 +419,13 @@ impl Path {
     ) {
         match verdict {
             Verdict::Pipeline(pipeline) if generation.inspects(pipeline) => {
+                let place = self.place_of(slot, pipeline.0);
                 let meta = mbuf.private_mut();
                 meta.time = slot.time;
                 meta.packet = slot.packet;
                 meta.pipeline = pipeline.0;
+                meta.slot = place;
+                meta.orientation = slot.orientation;
                 (meta.frames, meta.frame_bytes) = size;
                 self.enqueue(slot.tenant, size, mbuf);
             }
@@ -415,6 +434,20 @@ impl Path {
             Verdict::Drop => self.refuse(slot.tenant, Reason::SteeringDrop, size, mbuf),
             Verdict::Tool(tool) => self.hand_over(usize::from(tool.0), slot, size, mbuf),
         }
+    }
+
+    /// Where inspection keeps the packet's flow; a place is made for the flow's first packet.
+    #[inline]
+    fn place_of(&mut self, slot: &Slot, pipeline: u16) -> u32 {
+        let Some((id, flow)) = slot.flow.and_then(|id| Some((id, self.table.get(id)?))) else {
+            return NO_SLOT;
+        };
+        if flow.slot != NO_SLOT {
+            return flow.slot;
+        }
+        let place = self.inspection.begin(flow, self.records.flow_id(flow), TenantId(slot.tenant), pipeline);
+        self.table.set_slot(id, place);
+        place
     }
 
     /// Counts a packet that no pipeline will see, and frees it.

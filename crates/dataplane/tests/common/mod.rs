@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use classify::{Classifier, Limits, PipelineId, Rule, Verdict};
 use dataplane::{
-    Capture, Engine, EngineConfig, Generation, Inspector, Mode, Outcome, Pipeline, Tenant, VlanMap,
+    Capture, Engine, EngineConfig, Generation, Inspector, Mode, Outcome, Pipeline, Tenant, TenantInspection,
+    VlanMap,
 };
 use dpdk::{Eal, HugePages};
 use sink::{EventThread, FileSink, OpenMode, Options, Overflow};
@@ -36,7 +37,7 @@ pub(crate) fn config(workers: usize, tenants: u16) -> EngineConfig {
 }
 
 /// A generation in which tenant number n owns VLAN 100 + n, or the only tenant everything. Pipeline 0 has no
-/// inspectors, pipeline 1 verifies checksums.
+/// inspectors, pipeline 1 verifies checksums, pipeline 2 has every inspector.
 pub(crate) fn generation(
     eal: &Eal,
     number: u32,
@@ -58,12 +59,17 @@ pub(crate) fn generation(
                 weight: 1,
                 flows_max: u32::MAX,
                 default_verdict: default,
+                inspection: Arc::default(),
             })
             .collect(),
         vlans,
         pipelines: vec![
             Pipeline { name: "headers".into(), inspectors: Vec::new() },
             Pipeline { name: "checksum".into(), inspectors: vec![Inspector::Checksum] },
+            Pipeline {
+                name: "full".into(),
+                inspectors: Inspector::all().map(|(_, inspector)| inspector).collect(),
+            },
         ],
         tools: Vec::new(),
         classifier: Classifier::build(eal, rules, &vec![default; usize::from(tenants)], &Limits::default())?,
@@ -72,6 +78,7 @@ pub(crate) fn generation(
 
 pub(crate) const HEADERS: Verdict = Verdict::Pipeline(PipelineId(0));
 pub(crate) const CHECKSUM: Verdict = Verdict::Pipeline(PipelineId(1));
+pub(crate) const FULL: Verdict = Verdict::Pipeline(PipelineId(2));
 
 /// Replays a capture and returns the outcome and the event file's bytes. The process's one engine.
 pub(crate) fn replay(
@@ -80,15 +87,32 @@ pub(crate) fn replay(
     rules: &[Rule],
     capture: &Path,
 ) -> (Outcome, Vec<u8>) {
+    inspect(config, default, rules, capture, TenantInspection::default())
+}
+
+/// The same with inspection of the first tenant's traffic.
+pub(crate) fn inspect(
+    config: &EngineConfig,
+    default: Verdict,
+    rules: &[Rule],
+    capture: &Path,
+    inspection: TenantInspection,
+) -> (Outcome, Vec<u8>) {
     let out = tempfile::tempdir().unwrap();
     let eve = out.path().join("eve.json");
     let file = FileSink::open(&eve, OpenMode::Replace).unwrap();
     let events =
         EventThread::spawn(file, Options::new(Overflow::Wait), |notice| panic!("{notice:?}")).unwrap();
     let tenants = config.tenants_max;
-    let mut engine =
-        Engine::start(config, |eal| generation(eal, 1, tenants, default, rules), || events.producer())
-            .unwrap();
+    let mut inspection = Some(Arc::new(inspection));
+    let compiled = |eal: &Eal| {
+        let mut generation = generation(eal, 1, tenants, default, rules)?;
+        if let (Some(tenant), Some(inspection)) = (generation.tenants.first_mut(), inspection.take()) {
+            tenant.inspection = inspection;
+        }
+        Ok(generation)
+    };
+    let mut engine = Engine::start(config, compiled, || events.producer()).unwrap();
     let (frames, end_us) = scan(capture);
     engine.replay(&Capture { path: capture, frames, offset_us: 0 }).unwrap();
     engine.end_of_input(end_us);

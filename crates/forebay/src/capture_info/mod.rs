@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use source::{End, Source};
+use wire::{L4, Packet, ParseOptions, checksum};
 
 /// What a scan found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct CaptureInfo {
     pub(crate) times_ns: Option<(u64, u64)>,
     /// The longest packet, in bytes that are in the file.
     pub(crate) frame_bytes_max: u32,
+    /// TCP segments among the first [`SAMPLE_PACKETS`], and how many of them have a wrong checksum.
+    pub(crate) tcp_sample: (u32, u32),
     /// Where the file stops making sense, if it does; the packets before that place are whole.
     pub(crate) damage: Option<Damage>,
 }
@@ -132,7 +135,11 @@ const ETHERNET: u32 = 1;
 /// The most bytes of one packet that libpcap reads of an Ethernet capture.
 const FRAME_BYTES_MAX: u32 = 262_144;
 
-fn link_type_name(link_type: u32) -> String {
+/// Packets whose checksums are looked at; those of a shorter capture are taken as they are.
+pub(crate) const SAMPLE_PACKETS: u64 = 1000;
+
+/// A link type in words, with its `LINKTYPE_` value.
+pub(crate) fn link_type_name(link_type: u32) -> String {
     let name = match link_type {
         0 => "BSD loopback",
         9 => "PPP",
@@ -194,6 +201,29 @@ fn before_header(end: End, source: &Source<'_>) -> CaptureError {
 }
 
 impl CaptureInfo {
+    /// Whether the capture was taken where the NIC had yet to fill in checksums: a tenth of the first segments, or more,
+    /// have a wrong one.
+    pub(crate) fn has_no_checksums(&self) -> bool {
+        let (segments, wrong) = self.tcp_sample;
+        self.packets >= SAMPLE_PACKETS && wrong > 0 && wrong >= segments / 10
+    }
+
+    /// Passes over the bytes of a packet, and looks into those of the first ones.
+    fn data(&mut self, source: &mut Source<'_>, captured: u32) -> Result<(), End> {
+        if self.packets >= SAMPLE_PACKETS {
+            return source.skip(u64::from(captured));
+        }
+        let mut frame = Vec::new();
+        source.bytes(captured, &mut frame)?;
+        let packet = Packet::parse_ethernet(&frame, &ParseOptions::default());
+        if let Some(packet) = packet.ok().filter(|packet| packet.l4 == L4::Tcp) {
+            let wrong = packet.verify_transport_checksum(&frame) == checksum::Verdict::Wrong;
+            self.tcp_sample.0 += 1;
+            self.tcp_sample.1 += u32::from(wrong);
+        }
+        Ok(())
+    }
+
     /// Counts a packet of which the file has `captured` of `on_wire` bytes.
     fn count(&mut self, captured: u32, on_wire: u32, time_ns: u64) {
         self.packets += 1;

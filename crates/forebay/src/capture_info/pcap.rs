@@ -76,7 +76,8 @@ fn record(
     if captured > FRAME_BYTES_MAX {
         return Ok(Some("its length is more than any Ethernet frame's"));
     }
-    source.skip(format.extra_bytes + u64::from(captured))?;
+    source.skip(format.extra_bytes)?;
+    info.data(source, captured)?;
     let scale = if format.nanoseconds { 1 } else { 1000 };
     let time_ns = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * scale;
     // libpcap hands out no more of a packet than the file's snapshot length.

@@ -266,7 +266,7 @@ impl Scan<'_, '_> {
         if captured > FRAME_BYTES_MAX {
             return Err(Stop::Implausible("its length is more than any Ethernet frame's"));
         }
-        Ok(self.source.skip(u64::from(captured))?)
+        Ok(self.info.data(self.source, captured)?)
     }
 }
 

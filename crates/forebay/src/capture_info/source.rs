@@ -72,6 +72,20 @@ impl<'a> Source<'a> {
         Ok(bytes)
     }
 
+    /// The next `count` bytes, in `into`.
+    pub(super) fn bytes(&mut self, count: u32, into: &mut Vec<u8>) -> Result<(), End> {
+        if self.len_bytes.saturating_sub(self.offset) < u64::from(count) {
+            return Err(End::File);
+        }
+        into.clear();
+        self.reader.by_ref().take(u64::from(count)).read_to_end(into).map_err(End::Error)?;
+        if into.len() < count as usize {
+            return Err(End::File);
+        }
+        self.advance(u64::from(count));
+        Ok(())
+    }
+
     /// Passes over `count` bytes.
     pub(super) fn skip(&mut self, count: u64) -> Result<(), End> {
         if self.len_bytes.saturating_sub(self.offset) < count {

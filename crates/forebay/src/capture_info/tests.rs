@@ -69,6 +69,7 @@ fn classic_captures_of_every_kind_are_counted() {
         for (magic, extra, scale) in [(MICRO, 0, 1000), (NANO, 0, 1), (0xa1b2_cd34, 8, 1000)] {
             let info = folder.scan(&pcap(order, magic, 65_535, 1, extra, &THREE)).unwrap();
             let expected = CaptureInfo {
+                tcp_sample: (0, 0),
                 packets: 3,
                 bytes: 160,
                 snapped_packets: 1,
@@ -236,6 +237,7 @@ fn pcapng_blocks_of_every_kind_are_counted() {
         blocks.section().interface(1, 1000, &[]).block(3, &simple).packet(6, 0, 3_000_000, 40, 40);
         let info = folder.scan(&blocks.bytes).unwrap();
         let expected = CaptureInfo {
+            tcp_sample: (0, 0),
             packets: 4,
             bytes: 61 + 1000 + 70 + 40,
             snapped_packets: 1,
@@ -335,5 +337,42 @@ fn random_bytes_after_a_good_start_never_panic() {
         }
         bytes.extend((0..next()).map(|_| next()));
         drop(folder.scan(&bytes));
+    }
+}
+
+/// A TCP segment without data, its checksum right or not.
+fn segment(checksum_right: bool) -> Vec<u8> {
+    let mut frame = vec![0; 12];
+    frame.extend([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    frame.extend([0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0]);
+    let (pseudo_header, segment) = (&frame[26..], [0, 6, 0, 20]);
+    let words = pseudo_header.chunks(2).chain(segment.chunks(2));
+    let sum: u32 = words.map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum();
+    let checksum = !((sum & 0xffff) + (sum >> 16)) as u16 ^ u16::from(!checksum_right);
+    frame[50..52].copy_from_slice(&checksum.to_be_bytes());
+    frame
+}
+
+#[test]
+fn a_capture_from_before_checksums_were_filled_in_is_noticed() {
+    for (packets, wrong, has_none) in
+        [(1000, 0, false), (1000, 99, false), (1000, 100, true), (2000, 100, true), (999, 999, false)]
+    {
+        let mut bytes: Vec<u8> = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1]
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
+        for number in 0..packets {
+            let frame = segment(number >= wrong);
+            for word in [1, 2, frame.len() as u32, frame.len() as u32] {
+                bytes.extend(word.to_le_bytes());
+            }
+            bytes.extend(frame);
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let info = scan(file.path(), |_| {}).unwrap();
+        assert_eq!(info.tcp_sample, (packets.min(1000), wrong), "{packets} {wrong}");
+        assert_eq!(info.has_no_checksums(), has_none, "{packets} {wrong}");
     }
 }

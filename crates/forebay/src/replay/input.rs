@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::capture_info::{CaptureInfo, scan};
+use tempfile::NamedTempFile;
+
+use super::convert;
+use crate::capture_info::{CaptureError, CaptureInfo, link_type_name, scan};
 use crate::cli::Replay;
 use crate::failure::{Failure, warn};
 use crate::ui::{Progress, bytes, count};
@@ -19,6 +22,8 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) path: PathBuf,
+    /// The same as Ethernet frames, if it has others.
+    converted: Option<NamedTempFile>,
     pub(super) info: CaptureInfo,
     state: Option<FileState>,
 }
@@ -27,6 +32,11 @@ pub(super) struct Scanned {
 type FileState = (u64, SystemTime);
 
 impl Scanned {
+    /// The file that is replayed.
+    pub(super) fn frames(&self) -> &Path {
+        self.converted.as_ref().map_or(&self.path, NamedTempFile::path)
+    }
+
     /// Whether the file is no longer the one that was read through.
     pub(super) fn has_changed(&self) -> bool {
         file_state(&self.path) != self.state
@@ -48,9 +58,18 @@ impl Input {
         for path in &arguments.captures {
             let state = file_state(path);
             let what = format!("reading {}", path.display());
-            let info = scan(path, |read_bytes| progress.bytes_done(before_bytes + read_bytes, &what))?;
+            let mut read =
+                |path: &Path| scan(path, |read_bytes| progress.bytes_done(before_bytes + read_bytes, &what));
+            let mut converted = None;
+            let info = match read(path) {
+                Err(CaptureError::LinkType { link_type, .. }) if convert::can_convert(link_type) => {
+                    converted = Some(ethernet(path, link_type)?);
+                    read(converted.as_ref().map_or(path, NamedTempFile::path))?
+                }
+                other => other?,
+            };
             before_bytes += len_bytes(path);
-            captures.push(Scanned { path: path.clone(), info, state });
+            captures.push(Scanned { path: path.clone(), converted, info, state });
         }
         progress.finish();
         for capture in &captures {
@@ -82,6 +101,26 @@ impl Input {
             many => format!("{} captures", count(many.len() as u64)),
         }
     }
+}
+
+/// The capture with Ethernet headers.
+fn ethernet(path: &Path, link_type: u32) -> Result<NamedTempFile, Failure> {
+    let converted = convert::to_ethernet(path, link_type).map_err(|error| {
+        Failure::new(format!(
+            "{}: cannot be written anew as Ethernet frames: {error}; make room in {}",
+            path.display(),
+            std::env::temp_dir().display()
+        ))
+    })?;
+    let converted = converted.ok_or_else(|| {
+        Failure::new(CaptureError::LinkType { path: path.to_owned(), link_type }.to_string())
+    })?;
+    warn(&format!(
+        "{}: its link type is {}; packets are replayed with Ethernet headers, which count among their bytes",
+        path.display(),
+        link_type_name(link_type)
+    ));
+    Ok(converted)
 }
 
 fn accept(path: &Path, info: &CaptureInfo, accept_truncated: bool) -> Result<(), Failure> {

@@ -1,33 +1,34 @@
 //! `forebay replay`: captures through the real dataplane, offline.
 //!
 //! In: captures, a configuration, a folder. Out: `eve.json` in the folder and a summary on standard output. Everything
-//! that can be refused is refused before anything is written: signatures, configuration, captures, folder, in this order.
+//! that can be refused is refused before anything is written: configuration, captures, signatures, folder, in this order.
 
+mod convert;
 mod input;
 mod interrupt;
 mod output;
 mod run;
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
-use control::config::{self, Config, Whole};
+use control::config::{self, Config, Document, Whole};
+use control::inspection::{Inspections, inspections};
+use control::rules::Loader;
 
 use crate::cli::Replay;
-use crate::failure::{Failure, print};
-use crate::ui;
+use crate::failure::{Failure, print, warn};
+use crate::ui::{self, count};
 
 /// Replays, and tells what came of it.
 pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
-    if let Some(rules) = arguments.rules.first() {
-        return Err(Failure::new(format!(
-            "{}: this version of Forebay has no signature inspection yet; leave --rules out",
-            rules.display()
-        )));
-    }
     let config = configuration(arguments)?;
     let input = input::Input::scan(arguments)?;
+    // One tenant's traffic can be in every capture, so the captures have one answer together.
+    let config = config.with_checksums(!input.captures.iter().any(|capture| capture.info.has_no_checksums()));
+    let signatures = Signatures::load(&config)?;
     let output = output::Output::create(&arguments.out)?;
-    let report = run::run(arguments, &config, &input, output)?;
+    let report = run::run(arguments, &config, &signatures, &input, output)?;
     let text = if arguments.json {
         ui::json(&report)? + "\n"
     } else {
@@ -47,17 +48,43 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
 }
 
 fn configuration(arguments: &Replay) -> Result<Config, Failure> {
-    let mut config = match &arguments.config {
-        None => Config::empty(),
+    let (config, document) = match &arguments.config {
+        None => (Config::empty(), Document::default()),
         Some(file) => {
             let checked = config::load(file)?;
             crate::config_check::warn(file, &checked.warnings);
-            checked.config
+            (checked.config, checked.document)
         }
+    };
+    let mut config = config.with_default_tenant(&document);
+    if !arguments.rules.is_empty() {
+        config = config.with_rules(&arguments.rules);
     }
-    .with_default_tenant();
     if let Some(workers) = arguments.workers {
         config.dataplane.workers = Whole::clamped(u64::from(workers));
     }
     Ok(config)
+}
+
+/// What the tenants inspect by, and how long it took to load.
+struct Signatures {
+    inspections: Inspections,
+    load_seconds: f64,
+}
+
+impl Signatures {
+    fn load(config: &Config) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let inspections = inspections(config, &mut Loader::new(&config.cache))?;
+        let load_seconds = if inspections.rules.is_empty() { 0.0 } else { started.elapsed().as_secs_f64() };
+        let refused = || inspections.rules.iter().flat_map(|loaded| &loaded.refused);
+        if let Some(first) = refused().next() {
+            warn(&format!(
+                "{} of {} rules are not loaded (`forebay rules check` lists them); the first: {first}",
+                count(inspections.rules_refused()),
+                count(inspections.rules_loaded() + inspections.rules_refused()),
+            ));
+        }
+        Ok(Self { inspections, load_seconds })
+    }
 }

@@ -10,6 +10,7 @@ use dataplane::{Capture, Engine, EngineError, Mode, Outcome, TenantSnapshot};
 use event::Event;
 use sink::{EventThread, Notice, Options, Overflow};
 
+use super::Signatures;
 use super::input::{Input, Scanned};
 use super::interrupt::Interrupt;
 use super::output::Output;
@@ -38,6 +39,7 @@ const HOPELESS: Duration = Duration::from_secs(60);
 pub(super) fn run(
     arguments: &Replay,
     config: &Config,
+    signatures: &Signatures,
     input: &Input,
     mut output: Output,
 ) -> Result<Report, Failure> {
@@ -56,8 +58,8 @@ pub(super) fn run(
     };
     // A replay's hash secret is fixed, so nothing random is drawn.
     let engine_config = engine_config(config, Mode::Replay, 0)?;
-    let mut engine = Engine::start(&engine_config, |eal| generation(config, 1, eal), || events.producer())
-        .map_err(blame)?;
+    let first = |eal: &_| generation(config, &signatures.inspections, 1, eal);
+    let mut engine = Engine::start(&engine_config, first, || events.producer()).map_err(blame)?;
     let watch = Watch { interrupt: &interrupt, write_failure: &write_failure };
     let (started, end) = feed(&mut engine, config, input, &watch).map_err(blame)?;
     let outcome = engine.finish().map_err(blame)?;
@@ -105,7 +107,11 @@ pub(super) fn run(
         )));
     }
     let eve = output.complete()?;
-    Ok(report(config, input, outcome, eve, totals.events_written, seconds))
+    let mut report = report(config, input, outcome, eve, totals.events_written, seconds);
+    report.rules_load_seconds = signatures.load_seconds;
+    report.rules_loaded = signatures.inspections.rules_loaded();
+    report.rules_failed = signatures.inspections.rules_refused();
+    Ok(report)
 }
 
 /// Batches that hold as many records as the configuration allows.
@@ -178,7 +184,7 @@ fn feed<'a>(
             && let Some((offset_us, capture)) = waiting.next()
         {
             let frames = capture.info.packets;
-            engine.replay(&Capture { path: &capture.path, frames, offset_us })?;
+            engine.replay(&Capture { path: capture.frames(), frames, offset_us })?;
             started.get_or_insert_with(Instant::now);
             handed += frames;
             under_way.push_back((handed, capture));
@@ -269,7 +275,6 @@ fn report(
         packets: snapshot.received.packets,
         bytes: snapshot.received.bytes,
         seconds,
-        // There are no signatures in this version, hence none to load and no alerts.
         rules_load_seconds: 0.0,
         rules_loaded: 0,
         rules_failed: 0,
@@ -293,7 +298,7 @@ fn tenant(snapshot: TenantSnapshot) -> TenantReport {
         packets: snapshot.received.packets,
         bytes: snapshot.received.bytes,
         flows: snapshot.flows,
-        alerts: 0,
+        alerts: snapshot.alerts,
         inspected: snapshot.inspected.packets,
         checksum_wrong: snapshot.checksum_wrong,
     }

@@ -42,6 +42,20 @@ fn write_summary(text: &mut String, report: &Report, look: Look) -> std::fmt::Re
     let (bits, packets) = (bit_rate(report.bits_per_s()), packet_rate(report.packets_per_s()));
     writeln!(text, "  {STRONG}{bits}{STRONG:#}, {STRONG}{packets}{STRONG:#}")?;
     writeln!(text, "  {}{}", plural(report.flows(), "flow"), protocols(report))?;
+    if report.rules_loaded + report.rules_failed > 0 {
+        let rules = plural(report.rules_loaded, "rule");
+        let refused = if report.rules_failed == 0 {
+            String::new()
+        } else {
+            format!(", {} refused", count(report.rules_failed))
+        };
+        let alerts = plural(report.alerts(), "alert");
+        writeln!(
+            text,
+            "  {STRONG}{alerts}{STRONG:#} from {rules}, loaded in {}{refused}",
+            duration(report.rules_load_seconds)
+        )?;
+    }
     writeln!(text)?;
     let table: Vec<String> = table(report).lines().map(|line| line.trim_end().to_owned()).collect();
     let width = table.iter().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -82,6 +96,9 @@ fn table(report: &Report) -> Table {
 
     let mut titles: Vec<String> =
         ["tenant", "packets", "bytes", "share", "flows", "inspected"].map(String::from).into();
+    if report.rules_loaded > 0 {
+        titles.insert(5, "alerts".to_owned());
+    }
     if checksums {
         titles.push("wrong checksum".to_owned());
     }
@@ -121,6 +138,9 @@ fn list(text: &mut String, report: &Report) -> std::fmt::Result {
             share(tenant.bytes, report.bytes),
             plural(tenant.flows, "flow"),
         )?;
+        if report.rules_loaded > 0 {
+            writeln!(text, "    {}", plural(tenant.alerts, "alert"))?;
+        }
         writeln!(text, "    {} inspected", count(tenant.inspected))?;
         if tenant.checksum_wrong > 0 {
             writeln!(text, "    {} with a wrong checksum", count(tenant.checksum_wrong))?;
@@ -150,6 +170,9 @@ fn row(
         Cell::new(count(tenant.flows)),
         Cell::new(count(tenant.inspected)),
     ];
+    if report.rules_loaded > 0 {
+        cells.insert(5, Cell::new(count(tenant.alerts)));
+    }
     if checksums {
         cells.push(Cell::new(count(tenant.checksum_wrong)));
     }

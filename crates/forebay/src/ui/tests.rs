@@ -105,6 +105,11 @@ fn summaries_look_as_they_should() {
     let mut broken = one_tenant();
     broken.packets_offered += 3;
     golden("unaccounted.txt", &plain(&summary(&broken, wide)));
+    let mut rules = many_tenants();
+    (rules.rules_loaded, rules.rules_failed, rules.rules_load_seconds) = (15_425, 1, 0.271_828);
+    rules.tenants[0].alerts = 1234;
+    golden("with-rules.txt", &plain(&summary(&rules, wide)));
+    golden("with-rules-80.txt", &plain(&summary(&rules, Look { width_columns: Some(80) })));
     let mut empty = one_tenant();
     (empty.packets, empty.packets_offered, empty.bytes, empty.seconds, empty.events) = (0, 0, 0, 0.0, 0);
     empty.flows_by_protocol.clear();

@@ -231,6 +231,7 @@ fn generation(eal: &Eal, inspections: usize) -> Result<Generation, classify::Bui
         weight: 1,
         flows_max: u32::MAX,
         default_verdict,
+        inspection: Arc::default(),
     };
     Ok(Generation {
         number: 1,

@@ -1,0 +1,92 @@
+//! Application-layer analysers.
+//!
+//! In: the data of one flow, in order, each way ([`Session`]). Out: its application protocol, its transactions
+//! ([`Transaction`]) with the buffers, numbers and events that rules look at, and finished EVE records ([`Record`]).
+//!
+//! A [`Session`] finds out the protocol from the first bytes, whatever the port, and hands the data to one parser. Each
+//! parser is a room of its own. Everything that traffic can grow has a cap in [`Limits`], and hitting it is an event of
+//! the transaction. Nothing here knows packets, rules or files on disk.
+
+#![forbid(unsafe_code)]
+
+mod analyzer;
+mod anomaly;
+mod detect;
+mod dhcp;
+mod dns;
+mod files;
+mod http1;
+mod http2;
+mod limits;
+mod parser;
+mod quic;
+mod reader;
+mod session;
+mod tftp;
+mod tls;
+mod transaction;
+
+pub use detect::{PortList, Ports};
+pub use files::WindowLimits;
+pub use files::decompress::DecompressLimits;
+pub use http1::HttpLimits;
+pub use limits::{Config, Limits, Protocols};
+pub use session::{Session, Status, Transport};
+pub use transaction::{Events, Transaction, View};
+
+use app::{Direction, Protocol};
+
+/// An EVE record that an analyser has finished.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// `event_type`.
+    pub event_type: &'static str,
+    /// Which way the packet went that the record tells of: its source is the record's `src_ip`.
+    pub direction: Direction,
+    /// Number of the transaction, if it belongs to one.
+    pub tx_id: Option<u64>,
+    /// Members of the EVE object after the common ones, without braces or a comma around them: `"dns":{…}`.
+    pub members: Vec<u8>,
+}
+
+/// A data connection that a control connection has announced (FTP `PORT`, `PASV` and their extended forms).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// Who will open it; `None`: anybody.
+    pub client: Option<std::net::IpAddr>,
+    /// To whom.
+    pub server: std::net::IpAddr,
+    /// To which TCP port.
+    pub port: u16,
+    /// What it will carry.
+    pub protocol: Protocol,
+    /// What asked for it: `RETR file.txt`.
+    pub command: Vec<u8>,
+}
+
+/// Names that the reference's own rules use and that nothing raises, there as here: rules with them load.
+const NEVER_RAISED: &[&str] = &["tls.certificate_invalid_validity", "tls.error_message_encountered"];
+
+/// Names of every event that can be raised: those of detection, and `protocol.event` of each parser.
+pub fn event_names() -> impl Iterator<Item = &'static str> {
+    [
+        session::events::ALL,
+        NEVER_RAISED,
+        dns::EVENTS,
+        tls::EVENTS,
+        quic::EVENTS,
+        dhcp::EVENTS,
+        http1::events::EVENTS,
+        http2::events::EVENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// Whether a parser answers this numeric keyword.
+pub fn knows_number(field: &str) -> bool {
+    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http1::NUMBERS, http2::NUMBERS]
+        .into_iter()
+        .any(|numbers| numbers.contains(&field))
+}

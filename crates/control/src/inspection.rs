@@ -1,0 +1,184 @@
+//! From a checked configuration to what the dataplane inspects by.
+//!
+//! In: a [`Config`]. Out: for each tenant a [`TenantInspection`], and what became of every rule. The schema's types are a
+//! contract with operators and those of the crates below follow their own needs; this is where they meet.
+
+use std::sync::Arc;
+
+use analyze::{DecompressLimits, HttpLimits, PortList, WindowLimits};
+use app::Buffer;
+use dataplane::{AlertOptions, TenantInspection};
+use flow::stream::StreamConfig;
+use signature::{Hosts, Options, RuleSet};
+
+use crate::config::{self, Config, schema};
+use crate::rules::{Loaded, Loader, RulesError};
+
+/// What tenants inspect by.
+#[derive(Debug)]
+pub struct Inspections {
+    /// By tenant, in the configuration's order.
+    pub tenants: Vec<Arc<TenantInspection>>,
+    /// The sets of rules, each once; tenants without rules have none.
+    pub rules: Vec<Arc<Loaded>>,
+}
+
+impl Inspections {
+    /// Rules that are in use, those of a set that several tenants share counted once.
+    pub fn rules_loaded(&self) -> u64 {
+        self.rules.iter().map(|loaded| loaded.count() as u64).sum()
+    }
+
+    /// Rules that were refused.
+    pub fn rules_refused(&self) -> u64 {
+        self.rules.iter().map(|loaded| loaded.refused.len() as u64).sum()
+    }
+}
+
+/// Loads the rules of every tenant and puts its settings into the dataplane's terms.
+///
+/// # Errors
+///
+/// [`RulesError`] when rules cannot be loaded at all.
+pub fn inspections(config: &Config, loader: &mut Loader) -> Result<Inspections, RulesError> {
+    let mut rules: Vec<Arc<Loaded>> = Vec::new();
+    let mut tenants = Vec::with_capacity(config.tenants.len());
+    for tenant in &config.tenants {
+        let source = &tenant.inspection.rules;
+        let loaded = if source.files.is_empty() { None } else { Some(loader.load(source)?) };
+        tenants.push(Arc::new(inspection(&tenant.inspection, loaded.as_ref().map(|loaded| &loaded.set))));
+        if let Some(loaded) = loaded.filter(|loaded| !rules.iter().any(|known| Arc::ptr_eq(known, loaded))) {
+            rules.push(loaded);
+        }
+    }
+    Ok(Inspections { tenants, rules })
+}
+
+fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> TenantInspection {
+    let stream = &written.stream;
+    TenantInspection {
+        rules: rules.map(Arc::clone),
+        hosts: Arc::new(Hosts::new(written.host_entries_max)),
+        signature: Options { alerts_max: written.alerts.per_packet_max.get() as usize, ..Options::default() },
+        stream: stream_config(stream),
+        stream_bytes_max: (stream.memory_mib.get() as usize) << 20,
+        analyze: analyze(&written.protocols, rules),
+        verify_checksums: stream.verify_checksums != config::Verify::Off,
+        alert: AlertOptions {
+            payload: written.alerts.payload,
+            payload_printable: written.alerts.payload_printable,
+            payload_bytes_max: written.alerts.payload_bytes_max.get() as usize,
+            packet: written.alerts.packet,
+            metadata: written.alerts.metadata,
+        },
+    }
+}
+
+fn stream_config(written: &schema::Stream) -> StreamConfig {
+    StreamConfig {
+        inline: written.inline,
+        midstream: written.midstream,
+        async_oneside: written.async_oneside,
+        policy: written.overlap.0,
+        depth_bytes: written.depth_bytes.get(),
+        segments_max: written.segments_max.get() as u32,
+        bytes_max: written.waiting_bytes_max.get() as u32,
+        raw_chunk_bytes: written.chunk_bytes.get() as u32,
+        raw_overlap_bytes: written.overlap_bytes.get() as u32,
+        ..StreamConfig::default()
+    }
+}
+
+fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze::Config {
+    let mut config = analyze::Config::default();
+    config.limits.transactions_max = written.transactions_max.get() as usize;
+    let window =
+        |content: schema::Length, inspect_min: schema::Length, inspect_window: schema::Length| WindowLimits {
+            content: content.get(),
+            inspect_min: inspect_min.get(),
+            inspect_window: inspect_window.get(),
+        };
+    let (http, files) = (&written.http, &written.files);
+    config.limits.files =
+        window(files.content_bytes_max, files.inspect_min_bytes, files.inspect_window_bytes);
+    config.limits.http = HttpLimits {
+        request_body: window(
+            http.request_body_bytes_max,
+            http.request_body_inspect_min_bytes,
+            http.request_body_inspect_window_bytes,
+        ),
+        response_body: window(
+            http.response_body_bytes_max,
+            http.response_body_inspect_min_bytes,
+            http.response_body_inspect_window_bytes,
+        ),
+        upload: config.limits.files,
+        decompress: DecompressLimits {
+            layers: http.decompress_layers_max.get() as u32,
+            lzma: http.lzma,
+            lzma_memory: http.lzma_memory_bytes_max.get() as usize,
+            bomb_bytes: http.bomb_bytes_max.get(),
+        },
+        transactions: http.transactions_max.get() as usize,
+        double_decode_path: http.double_decode_path,
+        double_decode_query: http.double_decode_query,
+        ..HttpLimits::default()
+    };
+    config.enabled = written.disabled.iter().fold(analyze::Protocols::ALL, |all, name| all.without(name.0));
+    config.ports = ports(&written.ports);
+    let asks = |buffers: &[Buffer]| {
+        let mut groups = rules.iter().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.groups);
+        groups.any(|group| buffers.contains(&group.buffer))
+    };
+    config.ja3 = asks(&[Buffer::Ja3Hash, Buffer::Ja3String, Buffer::Ja3sHash, Buffer::Ja3sString]);
+    config.ja4 = asks(&[Buffer::Ja4Hash]);
+    config
+}
+
+fn ports(written: &schema::Ports) -> analyze::Ports {
+    let list = |ports: &schema::PortList| PortList::new(ports.iter().map(|range| (range.first, range.last)));
+    let schema::Ports {
+        dns_tcp,
+        dns_udp,
+        tls,
+        quic,
+        dhcp,
+        tftp,
+        ntp,
+        snmp,
+        ike,
+        krb5,
+        nfs,
+        rdp,
+        rfb,
+        telnet,
+        smtp,
+        modbus,
+        dnp3,
+        enip,
+        pgsql,
+        smb,
+    } = written;
+    analyze::Ports {
+        dns_tcp: list(dns_tcp),
+        dns_udp: list(dns_udp),
+        tls: list(tls),
+        quic: list(quic),
+        dhcp: list(dhcp),
+        tftp: list(tftp),
+        ntp: list(ntp),
+        snmp: list(snmp),
+        ike: list(ike),
+        krb5: list(krb5),
+        nfs: list(nfs),
+        rdp: list(rdp),
+        rfb: list(rfb),
+        telnet: list(telnet),
+        smtp: list(smtp),
+        modbus: list(modbus),
+        dnp3: list(dnp3),
+        enip: list(enip),
+        pgsql: list(pgsql),
+        smb: list(smb),
+    }
+}

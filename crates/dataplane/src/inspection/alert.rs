@@ -1,0 +1,253 @@
+//! Alerts as events.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use event::json::{literal, number_after, string, timestamp};
+use event::{Detail, Event, Ports};
+use rules::ir::{Action, Meta};
+use signature::{Alert, Subject};
+
+use super::flow::InspectedFlow;
+use super::{AlertOptions, Inspection, Moment, log};
+use crate::records::Records;
+
+impl Moment<'_> {
+    /// EVE's `pkt_src`.
+    pub(super) const fn source(&self) -> &'static str {
+        match self.packet {
+            Some((packet, _)) if packet.depth > 0 => "tunnel",
+            Some(_) => "wire/pcap",
+            None => "stream (flow timeout)",
+        }
+    }
+}
+
+impl Inspection {
+    /// Reports an alert of a packet that has a flow; `data` is the stream data that it was found in.
+    pub(super) fn alert_in_flow(
+        &mut self,
+        found: Alert,
+        data: Option<&[u8]>,
+        flow: &mut InspectedFlow,
+        moment: &Moment<'_>,
+        records: &mut Records,
+    ) {
+        let detail = log::describe(flow, "alert", moment, records);
+        let Some((mut members, options)) = self.rule_members(found, moment) else { return };
+        if let Some(session) = &mut flow.session
+            && let Some(id) = found.transaction
+        {
+            session.for_each_transaction(&mut |transaction| {
+                if transaction.id() == id {
+                    let before = members.len();
+                    members.push(b',');
+                    transaction.context(&mut members);
+                    if members.len() == before + 1 {
+                        members.truncate(before);
+                    }
+                }
+            });
+        }
+        if let Some(name) = flow.session.as_ref().and_then(log::app_proto) {
+            literal(&mut members, r#","app_proto":"#);
+            string(&mut members, name);
+        }
+        literal(
+            &mut members,
+            match moment.direction {
+                app::Direction::ToServer => r#","direction":"to_server""#,
+                app::Direction::ToClient => r#","direction":"to_client""#,
+            },
+        );
+        flow_members(&mut members, flow);
+        payload_members(&mut members, options, data, moment);
+        records.push(Event::Detail(Box::new(Detail { tx_id: found.transaction, members, ..detail })));
+        records.count_alert(moment.tenant);
+    }
+
+    /// Reports an alert of a packet that has no flow.
+    pub(super) fn alert(
+        &mut self,
+        found: Alert,
+        moment: &Moment<'_>,
+        subject: &Subject<'_>,
+        records: &mut Records,
+    ) {
+        let Some((mut members, options)) = self.rule_members(found, moment) else { return };
+        payload_members(&mut members, options, None, moment);
+        let ends = &subject.ends;
+        let (protocol, vlans, ports) =
+            moment.packet.map_or((0, wire::Vlans::default(), Ports::None), |(packet, _)| {
+                let icmp = Ports::Icmp {
+                    icmp_type: packet.icmp.icmp_type,
+                    icmp_code: packet.icmp.code,
+                    response: None,
+                };
+                let ports = match packet.l4 {
+                    wire::L4::Tcp | wire::L4::Udp | wire::L4::Sctp => {
+                        Ports::Pair { src: ends.source.1, dest: ends.destination.1 }
+                    }
+                    wire::L4::Icmp | wire::L4::Icmpv6 => icmp,
+                    wire::L4::Other => Ports::None,
+                };
+                (packet.tuple.protocol, packet.vlans, ports)
+            });
+        let version = ends.ip_version;
+        records.push(Event::Detail(Box::new(Detail {
+            event_type: "alert",
+            timestamp_us: moment.time_us,
+            flow_id: None,
+            packet_number: (moment.number > 0).then_some(moment.number),
+            vlans: crate::records::vlans(vlans),
+            addresses: (version != 0)
+                .then(|| (ends.source.0.to_ip(version), ends.destination.0.to_ip(version))),
+            protocol,
+            ports,
+            packet_source: moment.source(),
+            community_id_seed: None,
+            tx_id: None,
+            tenant: records.tenant(moment.tenant),
+            members,
+        })));
+        records.count_alert(moment.tenant);
+    }
+
+    /// `"alert":{…}`, and what alerts of this tenant carry.
+    fn rule_members(&self, found: Alert, moment: &Moment<'_>) -> Option<(Vec<u8>, AlertOptions)> {
+        let tenant = self.tenants.get(usize::from(moment.tenant.0))?;
+        let rule = &tenant.signatures.as_ref()?.set().rule(found.rule)?.rule;
+        let options = tenant.config.alert;
+        let mut members = Vec::with_capacity(512);
+        rule_object(&mut members, rule.action, &rule.meta, options.metadata);
+        Some((members, options))
+    }
+}
+
+/// The rule, as EVE's `alert` object.
+fn rule_object(to: &mut Vec<u8>, action: Action, meta: &Meta, with_metadata: bool) {
+    // Nothing is taken out of the traffic, so everything is allowed, whatever the rule would do in its path.
+    let action = match action {
+        Action::Alert | Action::Pass | Action::Config | Action::Drop | Action::Reject => "allowed",
+    };
+    literal(to, r#""alert":{"action":""#);
+    literal(to, action);
+    number_after(to, r#"","gid":"#, u64::from(meta.gid));
+    number_after(to, r#","signature_id":"#, u64::from(meta.sid));
+    number_after(to, r#","rev":"#, u64::from(meta.rev));
+    literal(to, r#","signature":"#);
+    string(to, &meta.msg);
+    literal(to, r#","category":"#);
+    string(to, &meta.category);
+    number_after(to, r#","severity":"#, u64::from(meta.priority));
+    if with_metadata && !meta.metadata.is_empty() {
+        literal(to, r#","metadata":{"#);
+        let mut keys: Vec<&str> = meta.metadata.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for (place, key) in keys.iter().enumerate() {
+            literal(to, if place == 0 { "" } else { "," });
+            string(to, key);
+            literal(to, ":[");
+            let values = meta.metadata.iter().filter(|(other, _)| other == key);
+            for (place, (_, value)) in values.enumerate() {
+                literal(to, if place == 0 { "" } else { "," });
+                string(to, value);
+            }
+            literal(to, "]");
+        }
+        literal(to, "}");
+    }
+    literal(to, "}");
+}
+
+/// `"flow":{…}` up to the packet in hand.
+fn flow_members(to: &mut Vec<u8>, flow: &InspectedFlow) {
+    let [packets_to_server, packets_to_client] = flow.facts.packets;
+    let [bytes_to_server, bytes_to_client] = flow.facts.bytes;
+    number_after(to, r#","flow":{"pkts_toserver":"#, packets_to_server);
+    number_after(to, r#","pkts_toclient":"#, packets_to_client);
+    number_after(to, r#","bytes_toserver":"#, bytes_to_server);
+    number_after(to, r#","bytes_toclient":"#, bytes_to_client);
+    literal(to, r#","start":""#);
+    timestamp(to, flow.first_us);
+    let tuple = flow.entry.key().tuple(flow.client);
+    literal(to, r#"","src_ip":""#);
+    event::json::address(to, tuple.src.to_ip(tuple.ip_version));
+    literal(to, r#"","dest_ip":""#);
+    event::json::address(to, tuple.dst.to_ip(tuple.ip_version));
+    literal(to, "\"");
+    if matches!(tuple.protocol, 6 | 17 | 132) {
+        number_after(to, r#","src_port":"#, u64::from(tuple.src_port));
+        number_after(to, r#","dest_port":"#, u64::from(tuple.dst_port));
+    }
+    literal(to, "}");
+}
+
+fn payload_members(to: &mut Vec<u8>, options: AlertOptions, data: Option<&[u8]>, moment: &Moment<'_>) {
+    let of_packet = || moment.packet.map_or(&[][..], |(packet, frame)| packet.payload(frame));
+    let payload = data.unwrap_or_else(of_packet);
+    let payload = payload.get(..options.payload_bytes_max).unwrap_or(payload);
+    if options.payload && !payload.is_empty() {
+        literal(to, r#","payload":""#);
+        literal(to, &STANDARD.encode(payload));
+        literal(to, "\"");
+    }
+    if options.payload_printable && !payload.is_empty() {
+        literal(to, r#","payload_printable":"#);
+        string(to, &printable(payload));
+    }
+    if options.payload || options.payload_printable {
+        number_after(to, r#","stream":"#, u64::from(data.is_some()));
+    }
+    if options.packet
+        && let Some((_, frame)) = moment.packet
+    {
+        literal(to, r#","packet":""#);
+        literal(to, &STANDARD.encode(frame));
+        // Ethernet, by the registry of link types of the capture format.
+        literal(to, r#"","packet_info":{"linktype":1}"#);
+    }
+}
+
+/// Bytes as text: what is not printable ASCII, or a line's end, is a dot.
+fn printable(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| match byte {
+        b'\r' | b'\n' | b' '..=b'~' => char::from(*byte),
+        _ => '.',
+    };
+    bytes.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_is_written_as_the_reference_writes_it() {
+        let meta = Meta {
+            gid: 1,
+            sid: 7,
+            rev: 2,
+            msg: "say \"hi\"".to_owned(),
+            category: "Misc activity".to_owned(),
+            priority: 3,
+            metadata: vec![
+                ("tag".to_owned(), "a".to_owned()),
+                ("created_at".to_owned(), "2020".to_owned()),
+                ("tag".to_owned(), "b".to_owned()),
+            ],
+            ..Meta::default()
+        };
+        let mut text = Vec::new();
+        rule_object(&mut text, Action::Alert, &meta, true);
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            r#""alert":{"action":"allowed","gid":1,"signature_id":7,"rev":2,"signature":"say \"hi\"","category":"Misc activity","severity":3,"metadata":{"created_at":["2020"],"tag":["a","b"]}}"#
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_printed_is_a_dot() {
+        assert_eq!(printable(b"a\r\nb\0\xff~\x7f"), "a\r\nb..~.");
+    }
+}

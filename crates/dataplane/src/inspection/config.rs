@@ -1,0 +1,76 @@
+//! How a tenant's traffic is inspected, as compiled.
+
+use std::sync::Arc;
+
+use flow::stream::StreamConfig;
+use signature::{Hosts, RuleSet};
+
+/// How a tenant's traffic is inspected.
+#[derive(Debug)]
+pub struct TenantInspection {
+    /// Its rules; `None`: it has none.
+    pub rules: Option<Arc<RuleSet>>,
+    /// What its rules remember of hosts, on all workers together.
+    pub hosts: Arc<Hosts>,
+    /// How its rules are run.
+    pub signature: signature::Options,
+    /// How its TCP connections are followed.
+    pub stream: StreamConfig,
+    /// Memory for the reassembly of its streams on one worker, in bytes.
+    pub stream_bytes_max: usize,
+    /// How its application protocols are read.
+    pub analyze: analyze::Config,
+    /// A segment with a wrong checksum is not part of its stream.
+    pub verify_checksums: bool,
+    /// What its alerts carry.
+    pub alert: AlertOptions,
+}
+
+/// What alerts carry beside the rule, the flow and the transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AlertOptions {
+    /// `payload`: the payload, or the stream data around the match, in base64.
+    pub payload: bool,
+    /// `payload_printable`: the same as text.
+    pub payload_printable: bool,
+    /// The most bytes of payload that are written.
+    pub payload_bytes_max: usize,
+    /// `packet`: the frame in base64, and `packet_info`.
+    pub packet: bool,
+    /// `alert.metadata`, and the rule's references.
+    pub metadata: bool,
+}
+
+impl Default for AlertOptions {
+    fn default() -> Self {
+        Self {
+            payload: false,
+            payload_printable: false,
+            payload_bytes_max: 4096,
+            packet: false,
+            metadata: true,
+        }
+    }
+}
+
+impl Default for TenantInspection {
+    fn default() -> Self {
+        Self {
+            rules: None,
+            hosts: Arc::new(Hosts::new(HOSTS_MAX)),
+            signature: signature::Options::default(),
+            stream: StreamConfig::default(),
+            stream_bytes_max: STREAM_BYTES_MAX,
+            analyze: analyze::Config::default(),
+            verify_checksums: true,
+            alert: AlertOptions::default(),
+        }
+    }
+}
+
+/// Entries that a tenant's rules may remember of hosts, if its configuration does not say.
+pub const HOSTS_MAX: usize = 100_000;
+
+/// Memory for the reassembly of a tenant's streams on one worker, if its configuration does not say: the reference's
+/// `stream.reassembly.memcap`.
+pub const STREAM_BYTES_MAX: usize = 256 << 20;

@@ -1,0 +1,106 @@
+//! Packets that could not be taken whole, as rules about `decode-event` see them.
+
+use flow::defrag::DropReason;
+use signature::{Ends, Subject};
+use wire::{L3, Malformed, Packet, TenantId};
+
+use super::{Inspection, Moment};
+use crate::reason::Reason;
+use crate::records::Records;
+use crate::time::PacketTime;
+
+/// The rule language's name of what was wrong; a fault that the language has no name for has none.
+fn names(reason: Reason, network: L3) -> &'static [&'static str] {
+    match (reason, network) {
+        (Reason::Malformed(fault), _) => of_header(fault),
+        (Reason::Fragment(DropReason::Overlap), L3::Ipv6) => &["ipv6.frag_overlap"],
+        (Reason::Fragment(DropReason::Oversize), L3::Ipv4) => &["ipv4.frag_pkt_too_large"],
+        (Reason::Fragment(DropReason::Oversize), L3::Ipv6) => &["ipv6.frag_pkt_too_large"],
+        _ => &[],
+    }
+}
+
+fn of_header(fault: Malformed) -> &'static [&'static str] {
+    match fault {
+        Malformed::EthernetHeaderTruncated => &["ethernet.pkt_too_small"],
+        Malformed::VlanHeaderTruncated => &["vlan.header_too_small"],
+        Malformed::VlanTagsTooMany => &["vlan.too_many_layers"],
+        Malformed::MplsStackTruncated => &["mpls.pkt_too_small"],
+        Malformed::PppoeHeaderTruncated => &["pppoe.pkt_too_small"],
+        Malformed::PppoeHeaderInvalid => &["pppoe.wrong_code"],
+        Malformed::PppoeLengthInvalid => &["pppoe.malformed_tags"],
+        Malformed::PppHeaderTruncated => &["ppp.pkt_too_small"],
+        Malformed::NshHeaderTruncated => &["nsh.header_too_small"],
+        Malformed::NshHeaderInvalid => &["nsh.bad_header_length"],
+        Malformed::Ipv4HeaderTruncated => &["ipv4.pkt_too_small"],
+        Malformed::Ipv4VersionInvalid => &["ipv4.wrong_ip_version"],
+        Malformed::Ipv4HeaderLengthInvalid => &["ipv4.hlen_too_small"],
+        Malformed::Ipv4OptionsInvalid => &["ipv4.opt_invalid_len"],
+        Malformed::Ipv4TotalLengthInvalid => &["ipv4.iplen_smaller_than_hlen"],
+        Malformed::Ipv4PacketTruncated => &["ipv4.trunc_pkt"],
+        Malformed::Ipv6HeaderTruncated => &["ipv6.pkt_too_small"],
+        Malformed::Ipv6VersionInvalid => &["ipv6.wrong_ip_version"],
+        Malformed::Ipv6PacketTruncated => &["ipv6.trunc_pkt"],
+        Malformed::Ipv6ExtensionTruncated => &["ipv6.trunc_exthdr"],
+        Malformed::Ipv6FragmentLengthInvalid => &["ipv6.frag_invalid_length"],
+        Malformed::TcpHeaderTruncated => &["tcp.pkt_too_small"],
+        Malformed::TcpDataOffsetInvalid => &["tcp.hlen_too_small"],
+        Malformed::TcpOptionsTruncated => &["tcp.invalid_optlen"],
+        Malformed::UdpHeaderTruncated => &["udp.pkt_too_small"],
+        Malformed::UdpLengthInvalid => &["udp.len_invalid"],
+        Malformed::UdpPacketTruncated => &["udp.hlen_invalid"],
+        Malformed::SctpHeaderTruncated => &["sctp.pkt_too_small"],
+        Malformed::IcmpHeaderTruncated => &["icmpv4.pkt_too_small"],
+        Malformed::Icmpv6HeaderTruncated => &["icmpv6.pkt_too_small"],
+        Malformed::GreHeaderTruncated => &["gre.pkt_too_small"],
+        Malformed::GreHeaderInvalid => &["gre.wrong_version"],
+        Malformed::ErspanHeaderTruncated => &["erspan.header_too_small"],
+        Malformed::ErspanHeaderInvalid => &["erspan.unsupported_version"],
+        Malformed::VxlanHeaderInvalid => &["vxlan.unknown_payload_type"],
+        Malformed::GeneveHeaderInvalid => &["geneve.unknown_payload_type"],
+        Malformed::TunnelsTooDeep => &["too_many_layers"],
+        _ => &[],
+    }
+}
+
+impl Inspection {
+    /// Asks the rules about a frame that goes no further for `reason`. It is no part of any flow.
+    #[cold]
+    pub(crate) fn fault(
+        &mut self,
+        tenant: TenantId,
+        (reason, network): (Reason, L3),
+        frame: &[u8],
+        time: PacketTime,
+        records: &mut Records,
+    ) {
+        let names = names(reason, network);
+        let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
+        let Some(signatures) = state.signatures.as_mut().filter(|_| !names.is_empty()) else { return };
+        let packet = Packet::default();
+        let moment = Moment {
+            time_us: time.recorded_us,
+            number: time.number,
+            direction: app::Direction::ToServer,
+            packet: Some((&packet, frame)),
+            tenant,
+        };
+        let subject = Subject {
+            time_us: moment.time_us,
+            direction: moment.direction,
+            ends: Ends::of(&packet),
+            packet: moment.packet,
+            payload: &[],
+            in_stream: false,
+            stream: None,
+            flow: None,
+            reassembled: false,
+            decode_events: names,
+            stream_events: &[],
+        };
+        let alerts = signatures.inspect_faulty(&subject).to_vec();
+        for found in alerts {
+            self.alert(found, &moment, &subject, records);
+        }
+    }
+}

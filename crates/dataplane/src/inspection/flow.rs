@@ -1,0 +1,75 @@
+//! What inspection keeps of one flow.
+
+use analyze::Session;
+use app::Direction;
+use flow::stream::Stream;
+use flow::{EndReason, Flow, Orientation};
+use signature::{FlowFacts, FlowState};
+use wire::TenantId;
+
+/// What inspection keeps of one flow.
+pub(super) struct InspectedFlow {
+    /// Whose it is.
+    pub(super) tenant: TenantId,
+    /// The pipeline that its packets go through.
+    pub(super) pipeline: u16,
+    /// Which way its client sends.
+    pub(super) client: Orientation,
+    /// Its name in events.
+    pub(super) id: u64,
+    /// Its entry as it was when it began, and then when it ended: addresses, ports, times.
+    pub(super) entry: Flow,
+    /// Packets that wait in the tenant's inbox.
+    pub(super) waiting: u32,
+    /// Why it ended, and when, if it has; its last packets may still wait.
+    pub(super) ended: Option<(EndReason, Option<u64>)>,
+    /// Counts up to the packet in hand; the flow table is a burst ahead.
+    pub(super) facts: FlowFacts,
+    /// Time of its first and its latest packet that was inspected, in microseconds.
+    pub(super) first_us: u64,
+    pub(super) latest_us: u64,
+    /// Reassembly, for TCP.
+    pub(super) stream: Option<Box<Stream>>,
+    /// The application layer, for TCP and UDP.
+    pub(super) session: Option<Session>,
+    /// What signatures remember.
+    pub(super) signature: FlowState,
+    /// A rule has spoken.
+    pub(super) alerted: bool,
+}
+
+impl InspectedFlow {
+    /// Which way a packet goes.
+    pub(super) fn direction(&self, orientation: Orientation) -> Direction {
+        if orientation == self.client { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    /// Client and server were mistaken for each other.
+    pub(super) fn reverse(&mut self) {
+        self.client = self.client.flipped();
+        self.facts.packets.reverse();
+        self.facts.bytes.reverse();
+        if let Some(stream) = &mut self.stream {
+            stream.reverse();
+        }
+        // Headers of rules were compared for the other direction.
+        self.signature = FlowState::default();
+    }
+
+    /// Counts a packet that came in `frames` frames of `bytes`.
+    pub(super) fn count(&mut self, direction: Direction, (packets, bytes): (u64, u64), time_us: u64) {
+        let way = direction.index();
+        if let (Some(count), Some(sum)) = (self.facts.packets.get_mut(way), self.facts.bytes.get_mut(way)) {
+            *count += packets;
+            *sum += bytes;
+        }
+        if self.first_us == 0 {
+            self.first_us = time_us;
+        }
+        self.latest_us = self.latest_us.max(time_us);
+        self.facts.age_s = (self.latest_us.saturating_sub(self.first_us) / 1_000_000) as u32;
+        if self.stream.is_none() {
+            self.facts.established = self.facts.packets.iter().all(|&packets| packets > 0);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Protocol logs: what sessions have finished, as events.
+
+use analyze::Session;
+use event::{Detail, Event};
+
+use super::flow::InspectedFlow;
+use super::{Inspection, Moment};
+use crate::pipeline::Plan;
+use crate::records::Records;
+
+/// EVE's `app_proto` of a flow.
+pub(super) fn app_proto(session: &Session) -> Option<&'static str> {
+    match session.protocol() {
+        Some(protocol) => Some(protocol.as_str()),
+        None => session.failed().then_some("failed"),
+    }
+}
+
+impl Inspection {
+    /// Writes the records that the session has finished, as far as the pipeline wants them, and lets transactions go.
+    pub(super) fn log(flow: &mut InspectedFlow, plan: Plan, moment: &Moment<'_>, records: &mut Records) {
+        let Some(session) = &mut flow.session else { return };
+        let finished: Vec<_> = session.take_records().collect();
+        session.retire(moment.direction);
+        for record in finished {
+            if plan.logs(record.event_type) {
+                let moment = Moment { direction: record.direction, ..*moment };
+                let detail = describe(flow, record.event_type, &moment, records);
+                let detail = Detail { tx_id: record.tx_id, members: record.members, ..detail };
+                records.push(Event::Detail(Box::new(detail)));
+            }
+        }
+    }
+}
+
+/// What every event of a flow says, with nothing of its own yet.
+pub(super) fn describe(
+    flow: &InspectedFlow,
+    event_type: &'static str,
+    moment: &Moment<'_>,
+    records: &Records,
+) -> Detail {
+    let client = flow.client;
+    let tuple = flow.entry.key().tuple(match moment.direction {
+        app::Direction::ToServer => client,
+        app::Direction::ToClient => client.flipped(),
+    });
+    let vlans = flow.entry.key().vlans();
+    Detail {
+        event_type,
+        timestamp_us: moment.time_us,
+        flow_id: Some(flow.id),
+        packet_number: (moment.number > 0).then_some(moment.number),
+        vlans: crate::records::vlans(vlans),
+        addresses: Some((tuple.src.to_ip(tuple.ip_version), tuple.dst.to_ip(tuple.ip_version))),
+        protocol: tuple.protocol,
+        ports: crate::records::ports(&flow.entry, &tuple),
+        packet_source: moment.source(),
+        community_id_seed: records.community_id_seed(),
+        tx_id: None,
+        tenant: records.tenant(flow.tenant),
+        members: Vec::new(),
+    }
+}

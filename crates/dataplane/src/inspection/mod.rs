@@ -1,0 +1,479 @@
+//! Step 6: what a pipeline makes of a packet. TCP reassembly, application protocols, signatures, and the events of all
+//! three.
+//!
+//! In: packets of one tenant in order, with the place of their flow's state; flows that ended. Out: events. One
+//! [`Inspection`] belongs to one worker.
+//!
+//! A flow ends when the flow table says so, but its last packets may still wait in the tenant's inbox. So its end is
+//! noted with its state, and carried out behind the last packet: what the stream still holds is released, transactions
+//! are finished and asked about, and then the flow record is written, which knows the application protocol.
+
+mod alert;
+mod config;
+mod fault;
+mod flow;
+mod log;
+
+use std::sync::Arc;
+
+use ::flow::stream::{Chunk, StreamBudget, StreamEvent, StreamEvents};
+use ::flow::{EndReason, Flow};
+use analyze::Session;
+use app::Direction;
+use signature::{Ends, Inspector, Subject};
+use wire::{L4, Packet, TenantId, checksum};
+
+use crate::PacketMeta;
+use crate::counters::TenantCounters;
+use crate::generation::Generation;
+use crate::pipeline::Plan;
+use crate::records::Records;
+use flow::InspectedFlow;
+
+pub use config::{AlertOptions, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
+
+/// One worker's inspection.
+pub(crate) struct Inspection {
+    flows: Vec<Option<Box<InspectedFlow>>>,
+    free: Vec<u32>,
+    tenants: Vec<TenantState>,
+    plans: Vec<Plan>,
+    /// Flows that ended and whose last packet is through.
+    over: Vec<u32>,
+}
+
+/// What one worker keeps of one tenant.
+struct TenantState {
+    config: Arc<TenantInspection>,
+    signatures: Option<Inspector>,
+    budget: StreamBudget,
+}
+
+impl TenantState {
+    fn new(config: &Arc<TenantInspection>) -> Self {
+        // Without memory for Hyperscan's scratch there are no signatures; the engine's start checks that there is.
+        let signatures = config.rules.as_ref().and_then(|set| {
+            Inspector::new(Arc::clone(set), Arc::clone(&config.hosts), config.signature).ok()
+        });
+        Self { config: Arc::clone(config), signatures, budget: StreamBudget::new(config.stream_bytes_max) }
+    }
+}
+
+/// Where and when something happened.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    time_us: u64,
+    /// Number of the packet in its capture; 0: live, or no packet.
+    number: u64,
+    direction: Direction,
+    /// The packet, and the frame that it is in.
+    packet: Option<(&'a Packet, &'a [u8])>,
+    tenant: TenantId,
+}
+
+impl Inspection {
+    pub(crate) fn new() -> Self {
+        Self { flows: Vec::new(), free: Vec::new(), tenants: Vec::new(), plans: Vec::new(), over: Vec::new() }
+    }
+
+    /// Takes over a generation. A tenant whose configuration is the same keeps what it has.
+    pub(crate) fn adopt(&mut self, generation: &Generation) {
+        self.plans = generation.pipelines.iter().map(Plan::new).collect();
+        self.tenants.truncate(generation.tenants.len());
+        for (row, tenant) in generation.tenants.iter().enumerate() {
+            match self.tenants.get_mut(row) {
+                Some(state) if Arc::ptr_eq(&state.config, &tenant.inspection) => {}
+                Some(state) => {
+                    let used = std::mem::replace(&mut state.budget, StreamBudget::new(0));
+                    *state = TenantState::new(&tenant.inspection);
+                    // Streams that are under way have their memory still.
+                    state.budget = used;
+                    state.budget.set_max(tenant.inspection.stream_bytes_max);
+                }
+                None => self.tenants.push(TenantState::new(&tenant.inspection)),
+            }
+        }
+    }
+
+    /// Makes a place for a flow that a pipeline inspects.
+    pub(crate) fn begin(&mut self, entry: &Flow, id: u64, tenant: TenantId, pipeline: u16) -> u32 {
+        let key = entry.key();
+        let tuple = key.tuple(entry.initiator());
+        let plan = self.plans.get(usize::from(pipeline)).copied().unwrap_or_default();
+        let transport = match tuple.protocol {
+            6 => Some(analyze::Transport::Tcp),
+            17 => Some(analyze::Transport::Udp),
+            _ => None,
+        };
+        let flow = Box::new(InspectedFlow {
+            tenant,
+            pipeline,
+            client: entry.initiator(),
+            id,
+            entry: *entry,
+            waiting: 0,
+            ended: None,
+            facts: signature::FlowFacts::default(),
+            first_us: 0,
+            latest_us: 0,
+            stream: (plan.reads_streams() && tuple.protocol == 6).then(Box::default),
+            session: transport
+                .filter(|_| plan.reads_streams())
+                .map(|transport| Session::new(transport, tuple.src_port, tuple.dst_port)),
+            signature: signature::FlowState::default(),
+            alerted: false,
+        });
+        if let Some(place) = self.free.pop()
+            && let Some(slot) = self.flows.get_mut(place as usize)
+        {
+            *slot = Some(flow);
+            return place;
+        }
+        let place = self.flows.len() as u32;
+        self.flows.push(Some(flow));
+        place
+    }
+
+    /// A packet of the flow is on its way into the inbox.
+    #[inline]
+    pub(crate) fn enqueued(&mut self, place: u32) {
+        if let Some(flow) = self.flows.get_mut(place as usize).and_then(Option::as_mut) {
+            flow.waiting += 1;
+        }
+    }
+
+    /// A packet of the flow has left the inbox, or did not get in.
+    pub(crate) fn left(&mut self, place: u32) {
+        if let Some(flow) = self.flows.get_mut(place as usize).and_then(Option::as_mut) {
+            flow.waiting = flow.waiting.saturating_sub(1);
+            if flow.waiting == 0 && flow.ended.is_some() {
+                self.over.push(place);
+            }
+        }
+    }
+
+    /// The table has ended the flow.
+    pub(crate) fn ended(&mut self, entry: &Flow, reason: EndReason, at_us: Option<u64>) {
+        if let Some(flow) = self.flows.get_mut(entry.slot as usize).and_then(Option::as_mut) {
+            flow.entry = *entry;
+            flow.ended = Some((reason, at_us));
+            if flow.waiting == 0 {
+                self.over.push(entry.slot);
+            }
+        }
+    }
+
+    /// Carries out the end of flows whose last packet is through.
+    pub(crate) fn settle(&mut self, records: &mut Records) {
+        while let Some((entry, reason, at_us)) = records.take_inspected() {
+            self.ended(&entry, reason, at_us);
+        }
+        while let Some(place) = self.over.pop() {
+            let Some(flow) = self.flows.get_mut(place as usize).and_then(Option::take) else { continue };
+            self.free.push(place);
+            self.finish(*flow, records);
+        }
+    }
+
+    /// The last of a flow: what its streams still hold, its transactions, its record.
+    fn finish(&mut self, mut flow: InspectedFlow, records: &mut Records) {
+        let Some((reason, at_us)) = flow.ended else { return };
+        let plan = self.plans.get(usize::from(flow.pipeline)).copied().unwrap_or_default();
+        if let Some(stream) = &flow.stream {
+            // What is left was said while it was.
+            flow.facts.established |= stream.is_established();
+        }
+        if plan.reads_streams() && flow.session.is_some() {
+            for direction in Direction::BOTH {
+                let moment = Moment {
+                    time_us: flow.latest_us,
+                    number: 0,
+                    direction,
+                    packet: None,
+                    tenant: flow.tenant,
+                };
+                let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { break };
+                if let Some(stream) = &mut flow.stream {
+                    stream.flush(&tenant.config.stream, &mut tenant.budget, direction);
+                }
+                let time_us = flow.latest_us;
+                tenant.read_stream(&mut flow, direction, time_us);
+                if let Some(session) = &mut flow.session {
+                    session.close(&tenant.config.analyze, flow.latest_us, direction);
+                }
+                self.detect(&mut flow, plan, &moment, &Seen::default(), records);
+            }
+        }
+        if let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0))
+            && let Some(stream) = &mut flow.stream
+        {
+            stream.close(&mut tenant.budget);
+        }
+        let app_proto = flow.session.as_ref().and_then(log::app_proto);
+        records.inspected_flow_ended(&flow.entry, reason, at_us, app_proto, flow.alerted);
+    }
+
+    /// Runs its pipeline over one packet.
+    pub(crate) fn packet(
+        &mut self,
+        meta: &PacketMeta,
+        tenant: TenantId,
+        frame: &[u8],
+        counters: &TenantCounters,
+        records: &mut Records,
+    ) {
+        let plan = self.plans.get(usize::from(meta.pipeline)).copied().unwrap_or_default();
+        let packet = &meta.packet;
+        for _ in 0..plan.checksums {
+            counters.checksum_wrong.add(u64::from(is_damaged(packet, frame)));
+        }
+        if !plan.reads_streams() {
+            return self.left(meta.slot);
+        }
+        let Some(mut flow) = self.flows.get_mut(meta.slot as usize).and_then(Option::take) else {
+            self.alone(meta, tenant, frame, plan, records);
+            return;
+        };
+        let direction = flow.direction(meta.orientation);
+        flow.count(direction, (u64::from(meta.frames), u64::from(meta.frame_bytes)), meta.time.recorded_us);
+        let seen = self.follow(&mut flow, meta, direction, frame);
+        let moment = Moment {
+            time_us: meta.time.recorded_us,
+            number: meta.time.number,
+            direction,
+            packet: Some((packet, frame)),
+            tenant,
+        };
+        self.detect(&mut flow, plan, &moment, &seen, records);
+        if let Some(slot) = self.flows.get_mut(meta.slot as usize) {
+            *slot = Some(flow);
+        }
+        self.left(meta.slot);
+    }
+
+    /// A packet without a flow: an ICMP error about none that is known.
+    fn alone(
+        &mut self,
+        meta: &PacketMeta,
+        tenant: TenantId,
+        frame: &[u8],
+        plan: Plan,
+        records: &mut Records,
+    ) {
+        let moment = Moment {
+            time_us: meta.time.recorded_us,
+            number: meta.time.number,
+            direction: Direction::ToServer,
+            packet: Some((&meta.packet, frame)),
+            tenant,
+        };
+        let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
+        let Some(signatures) = state.signatures.as_mut().filter(|_| plan.signatures) else { return };
+        let subject = Subject {
+            time_us: moment.time_us,
+            direction: moment.direction,
+            ends: Ends::of(&meta.packet),
+            packet: moment.packet,
+            payload: meta.packet.payload(frame),
+            in_stream: false,
+            stream: None,
+            flow: None,
+            reassembled: meta.frames > 1,
+            decode_events: &[],
+            stream_events: &[],
+        };
+        let alerts = signatures.inspect(&subject, None, None).to_vec();
+        for found in alerts {
+            self.alert(found, &moment, &subject, records);
+        }
+    }
+
+    /// Gives a packet to its flow's stream and session.
+    fn follow(
+        &mut self,
+        flow: &mut InspectedFlow,
+        meta: &PacketMeta,
+        direction: Direction,
+        frame: &[u8],
+    ) -> Seen {
+        let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { return Seen::default() };
+        let config = Arc::clone(&tenant.config);
+        let packet = &meta.packet;
+        let time_us = meta.time.recorded_us;
+        let reassembled = meta.frames > 1;
+        let payload = packet.payload(frame);
+        let quotes_flow = matches!(packet.l4, L4::Icmp | L4::Icmpv6) && flow.session.is_some();
+        if quotes_flow {
+            return Seen { reassembled, ..Seen::default() };
+        }
+        let Some(stream) = &mut flow.stream else {
+            if let Some(session) = &mut flow.session
+                && !payload.is_empty()
+                && session.data(&config.analyze, time_us, direction, payload).reversed
+            {
+                flow.reverse();
+            }
+            return Seen { reassembled, ..Seen::default() };
+        };
+        let damaged =
+            config.verify_checksums && packet.verify_transport_checksum(frame) == checksum::Verdict::Wrong;
+        if damaged {
+            return Seen { reassembled, ..Seen::default() };
+        }
+        let segment = stream.segment(
+            &config.stream,
+            &mut tenant.budget,
+            &packet.tcp,
+            packet.transport_header(frame),
+            direction,
+            payload,
+            time_us,
+        );
+        flow.facts.established = segment.was_established;
+        // What a segment releases is what the other side sent, as far as this one acknowledges it.
+        tenant.read_stream(flow, direction.flipped(), time_us);
+        tenant.read_stream(flow, direction, time_us);
+        Seen { in_stream: segment.queued, events: segment.events, reassembled }
+    }
+
+    /// Asks the rules, and writes what they and the session have to say.
+    fn detect(
+        &mut self,
+        flow: &mut InspectedFlow,
+        plan: Plan,
+        moment: &Moment<'_>,
+        seen: &Seen,
+        records: &mut Records,
+    ) {
+        let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { return };
+        if let Some(stream) = &flow.stream {
+            flow.facts.stream_bytes = Direction::BOTH.map(|way| u64::from(stream.size(way)));
+        }
+        let InspectedFlow { stream, session, signature, facts, entry, client, .. } = flow;
+        if let Some(signatures) = tenant.signatures.as_mut().filter(|_| plan.signatures) {
+            let mut events = Vec::new();
+            if !seen.events.is_empty() {
+                events.extend(seen.events.iter().map(StreamEvent::as_str));
+            }
+            let ends = match moment.packet {
+                Some((packet, _)) => Ends::of(packet),
+                None => ends_of(entry, *client, moment.direction),
+            };
+            let mut alerts = Vec::new();
+            let mut first = true;
+            loop {
+                let raw = stream
+                    .as_ref()
+                    .and_then(|stream| stream.raw(&tenant.config.stream, moment.direction))
+                    .map(|raw| signature::Stream { bytes: raw.bytes, fresh: raw.fresh });
+                if !first && raw.is_none() {
+                    break;
+                }
+                let subject = Subject {
+                    time_us: moment.time_us,
+                    direction: moment.direction,
+                    ends,
+                    // The packet itself is looked at once.
+                    packet: moment.packet.filter(|_| first),
+                    payload: match moment.packet {
+                        Some((packet, frame)) if first => packet.payload(frame),
+                        _ => &[],
+                    },
+                    in_stream: seen.in_stream,
+                    stream: raw,
+                    flow: Some(*facts),
+                    reassembled: seen.reassembled,
+                    decode_events: &[],
+                    stream_events: &events,
+                };
+                for &found in signatures.inspect(&subject, Some(signature), session.as_mut()) {
+                    alerts.push((found, raw.filter(|_| found.in_stream).map(|raw| raw.bytes.to_vec())));
+                }
+                first = false;
+                let was_raw = raw.is_some();
+                match stream {
+                    Some(stream) if was_raw => stream.raw_inspected(moment.direction),
+                    _ => break,
+                }
+            }
+            flow.alerted |= !alerts.is_empty();
+            for (found, data) in alerts {
+                self.alert_in_flow(found, data.as_deref(), flow, moment, records);
+            }
+        } else {
+            if let Some(stream) = stream {
+                stream.stop_raw(&mut tenant.budget, moment.direction);
+            }
+            if let Some(session) = session {
+                session.for_each_transaction(&mut |transaction| transaction.inspected(moment.direction));
+            }
+        }
+        Self::log(flow, plan, moment, records);
+    }
+}
+
+/// What following a packet has shown.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    in_stream: bool,
+    events: StreamEvents,
+    reassembled: bool,
+}
+
+impl TenantState {
+    /// Hands released data of one direction to the session.
+    fn read_stream(&mut self, flow: &mut InspectedFlow, direction: Direction, time_us: u64) {
+        let config = &self.config.analyze;
+        let mut direction = direction;
+        loop {
+            let (Some(stream), Some(session)) = (&mut flow.stream, &mut flow.session) else { return };
+            let status = match stream.take(direction) {
+                None => break,
+                Some(Chunk::Data { bytes, .. }) => session.data(config, time_us, direction, bytes),
+                Some(Chunk::Gap { len, .. }) => session.gap(config, time_us, direction, len),
+            };
+            if status.changed {
+                flow.signature.forget_transactions();
+            }
+            if status.reversed {
+                flow.reverse();
+                direction = direction.flipped();
+            }
+        }
+        let (Some(stream), Some(session)) = (&mut flow.stream, &mut flow.session) else { return };
+        for (way, due) in Direction::BOTH.into_iter().zip(session.take_flush_raw()) {
+            if due {
+                stream.trigger_raw(way);
+            }
+            if session.done() && !stream.is_stopped(way) {
+                stream.stop(&mut self.budget, way);
+            }
+        }
+    }
+}
+
+fn is_damaged(packet: &Packet, frame: &[u8]) -> bool {
+    let wrong = |verdict| verdict == checksum::Verdict::Wrong;
+    wrong(packet.verify_ipv4_checksum(frame)) || wrong(packet.verify_transport_checksum(frame))
+}
+
+/// Who a packet of the flow would be from and to.
+fn ends_of(entry: &Flow, client: ::flow::Orientation, direction: Direction) -> Ends {
+    let tuple = entry.key().tuple(match direction {
+        Direction::ToServer => client,
+        Direction::ToClient => client.flipped(),
+    });
+    Ends::of(&Packet {
+        tuple,
+        l3: if tuple.ip_version == 4 { wire::L3::Ipv4 } else { wire::L3::Ipv6 },
+        l4: match tuple.protocol {
+            6 => L4::Tcp,
+            17 => L4::Udp,
+            132 => L4::Sctp,
+            1 => L4::Icmp,
+            58 => L4::Icmpv6,
+            _ => L4::Other,
+        },
+        ..Packet::default()
+    })
+}

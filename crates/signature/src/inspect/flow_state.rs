@@ -1,0 +1,116 @@
+//! What signatures remember of one flow.
+
+use app::Stage;
+
+use crate::compile::RuleIndex;
+
+/// What signatures remember of one flow. A few dozen bytes until a rule has something to remember.
+#[derive(Debug, Default)]
+pub struct FlowState {
+    /// Flowbits that are set, by name; in order.
+    bits: Vec<u32>,
+    /// Flowints that were ever set; in order of names.
+    integers: Vec<(u32, u32)>,
+    /// Rules without a fast pattern whose header fits packets of a direction; `None` until its first packet.
+    pub(super) headers_fit: [Option<Box<[RuleIndex]>>; 2],
+    /// The rule set that `headers_fit` and `transactions` speak of.
+    pub(super) set_number: u64,
+    /// A rule said that the flow may pass.
+    pub(super) passed: bool,
+    /// Transactions that are open, oldest first.
+    pub(super) transactions: Vec<TransactionState>,
+}
+
+/// Names that a flow can have set at one time; more are not set, and counted.
+pub const NAMES_MAX: usize = 256;
+
+impl FlowState {
+    /// The flow has another application protocol, whose transactions are numbered anew.
+    pub fn forget_transactions(&mut self) {
+        self.transactions.clear();
+    }
+
+    /// Whether the flowbit is set.
+    pub fn bit(&self, name: u32) -> bool {
+        self.bits.binary_search(&name).is_ok()
+    }
+
+    /// Sets or clears a flowbit; `false` when the flow has as many as it may have.
+    pub fn set_bit(&mut self, name: u32, value: bool) -> bool {
+        match (self.bits.binary_search(&name), value) {
+            (Err(at), true) => {
+                if self.bits.len() >= NAMES_MAX {
+                    return false;
+                }
+                self.bits.insert(at, name);
+            }
+            (Ok(at), false) => {
+                self.bits.remove(at);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// Value of a flowint, if it was ever set.
+    pub fn integer(&self, name: u32) -> Option<u32> {
+        let at = self.integers.binary_search_by_key(&name, |&(name, _)| name).ok()?;
+        self.integers.get(at).map(|&(_, value)| value)
+    }
+
+    /// Sets a flowint; `false` when the flow has as many as it may have.
+    pub fn set_integer(&mut self, name: u32, value: u32) -> bool {
+        match self.integers.binary_search_by_key(&name, |&(name, _)| name) {
+            Ok(at) => {
+                if let Some(entry) = self.integers.get_mut(at) {
+                    entry.1 = value;
+                }
+            }
+            Err(_) if self.integers.len() >= NAMES_MAX => return false,
+            Err(at) => self.integers.insert(at, (name, value)),
+        }
+        true
+    }
+
+    /// Numbers of the flowbits that are set.
+    pub fn bits(&self) -> &[u32] {
+        &self.bits
+    }
+
+    /// Flowints that were set, name and value.
+    pub fn integers(&self) -> &[(u32, u32)] {
+        &self.integers
+    }
+}
+
+/// What signatures remember of one transaction.
+#[derive(Debug, Default)]
+pub(super) struct TransactionState {
+    pub(super) id: u64,
+    pub(super) ways: [WayState; 2],
+}
+
+/// What signatures remember of one direction of a transaction.
+#[derive(Debug, Default)]
+pub(super) struct WayState {
+    /// How far it had come when rules last looked.
+    pub(super) stage: Stage,
+    /// Events that there were when rules last looked.
+    pub(super) events: usize,
+    /// Rules that may match yet, and how many of their groups have; in order.
+    pub(super) open: Vec<(RuleIndex, u8)>,
+    /// Rules that have matched, or cannot any more; in order.
+    pub(super) closed: Vec<RuleIndex>,
+}
+
+impl WayState {
+    pub(super) fn close(&mut self, rule: RuleIndex) {
+        if let Err(at) = self.closed.binary_search(&rule) {
+            self.closed.insert(at, rule);
+        }
+    }
+
+    pub(super) fn is_closed(&self, rule: RuleIndex) -> bool {
+        self.closed.binary_search(&rule).is_ok()
+    }
+}

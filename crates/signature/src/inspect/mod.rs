@@ -1,0 +1,321 @@
+//! Inspection: which rules match a packet, its stream and its transactions.
+//!
+//! Cost, cheapest first: a packet that no rule can be about costs a look at two short lists; payload costs one Hyperscan
+//! scan; a fast pattern that is found costs a header comparison; only then are conditions verified. Transactions are
+//! looked at when they have come further than last time.
+//!
+//! One [`Inspector`] belongs to one worker and one tenant; nothing in it is shared but the compiled rules and [`Hosts`].
+
+mod asn1;
+mod flow_state;
+mod hosts;
+mod packet;
+mod rule;
+mod subject;
+mod transaction;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use analyze::Session;
+use app::Direction;
+use rules::ir::Action;
+
+use crate::compile::{PayloadSlot, RuleIndex, RuleSet};
+use crate::literal::{EngineError, Workspace};
+use crate::verify;
+use rule::may_match;
+
+pub use flow_state::{FlowState, NAMES_MAX};
+pub use hosts::Hosts;
+pub use subject::{FlowFacts, Stream, Subject};
+
+/// A rule that matched and speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alert {
+    /// Which rule.
+    pub rule: RuleIndex,
+    /// Transaction that it matched in.
+    pub transaction: Option<u64>,
+    /// Whether it matched in reassembled data rather than in the packet.
+    pub in_stream: bool,
+}
+
+/// What an inspector did, for its metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Bytes that went through Hyperscan.
+    pub scanned_bytes: u64,
+    /// Rules whose fast pattern was found.
+    pub candidates: u64,
+    /// Rules whose conditions were verified.
+    pub verified: u64,
+    /// Matches that a threshold or filter kept silent.
+    pub suppressed: u64,
+    /// Alerts beyond [`Options::alerts_max`] of one packet.
+    pub alerts_over: u64,
+    /// Flowbits and flowints that were not set because the flow had [`NAMES_MAX`].
+    pub names_over: u64,
+}
+
+/// How an inspector works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Alerts of one packet that are reported; the reference's `packet-alert-max`.
+    pub alerts_max: usize,
+    /// Transactions of one flow whose progress is remembered; the oldest beyond are given up.
+    pub transactions_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { alerts_max: 15, transactions_max: 1024 }
+    }
+}
+
+/// Runs the rules of one tenant on one worker.
+#[derive(Debug)]
+pub struct Inspector {
+    set: Arc<RuleSet>,
+    /// Tells a flow's memory of this set from that of another.
+    number: u64,
+    hosts: Arc<Hosts>,
+    options: Options,
+    workspace: Option<Workspace>,
+    scratch: Scratch,
+    counts: Counts,
+}
+
+/// What inspecting one packet needs room for.
+#[derive(Debug, Default)]
+struct Scratch {
+    verify: verify::Scratch,
+    /// Rules to ask, each once.
+    candidates: Candidates,
+    alerts: Vec<Alert>,
+    buffer: Vec<u8>,
+    transformed: Vec<u8>,
+}
+
+/// Rules to ask, each once, however often it was found.
+#[derive(Debug, Default)]
+struct Candidates {
+    rules: Vec<RuleIndex>,
+    /// For each rule the round in which it was added last.
+    stamps: Vec<u32>,
+    round: u32,
+}
+
+impl Candidates {
+    fn new(rules: usize) -> Self {
+        Self { rules: Vec::new(), stamps: vec![0; rules], round: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.rules.clear();
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.stamps.fill(0);
+            self.round = 1;
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, rule: RuleIndex) {
+        if let Some(stamp) = self.stamps.get_mut(rule as usize)
+            && *stamp != self.round
+        {
+            *stamp = self.round;
+            self.rules.push(rule);
+        }
+    }
+}
+
+/// Each inspector gets a number of its own.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+impl Inspector {
+    /// An inspector of these rules.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when there is no memory for Hyperscan's scratch.
+    pub fn new(set: Arc<RuleSet>, hosts: Arc<Hosts>, options: Options) -> Result<Self, EngineError> {
+        let workspace = Workspace::fit(set.databases().map(|database| &*database.literals))?;
+        let scratch = Scratch { candidates: Candidates::new(set.rules.len()), ..Scratch::default() };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { set, number, hosts, options, workspace, scratch, counts: Counts::default() })
+    }
+
+    /// Its rules.
+    pub fn set(&self) -> &Arc<RuleSet> {
+        &self.set
+    }
+
+    /// What it did so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether any rule looks at the stream of this direction: if not, nobody needs to keep one.
+    pub fn wants_stream(&self, direction: Direction) -> bool {
+        let [stream, ..] = &self.set.payload;
+        stream.get(direction.index()).is_some_and(Option::is_some)
+            || self.set.packet_unfiltered.get(direction.index()).is_some_and(|index| !index.is_empty())
+    }
+
+    /// Asks every rule that can be about `subject`; the alerts are in the order of the rules.
+    pub fn inspect(
+        &mut self,
+        subject: &Subject<'_>,
+        flow: Option<&mut FlowState>,
+        session: Option<&mut Session>,
+    ) -> &[Alert] {
+        self.scratch.alerts.clear();
+        let mut alone = FlowState::default();
+        let has_flow = flow.is_some();
+        let state = flow.unwrap_or(&mut alone);
+        if state.passed {
+            return &self.scratch.alerts;
+        }
+        if state.set_number != self.number {
+            // The rules have changed: what this flow has seen so far says nothing about the new ones.
+            state.set_number = self.number;
+            state.headers_fit = [None, None];
+            state.transactions.clear();
+        }
+        self.scratch.candidates.clear();
+        self.find_unfiltered(subject, state, has_flow);
+        self.scan_payload(subject);
+        let mut rules = std::mem::take(&mut self.scratch.candidates.rules);
+        rules.sort_unstable();
+        for &number in &rules {
+            self.ask(number, subject, state, session.as_deref());
+            if state.passed {
+                break;
+            }
+        }
+        self.scratch.candidates.rules = rules;
+        if let Some(session) = session
+            && !state.passed
+        {
+            self.inspect_transactions(subject, state, session);
+        }
+        let alerts = &mut self.scratch.alerts;
+        alerts.sort_by_key(|alert| alert.rule);
+        if alerts.len() > self.options.alerts_max {
+            self.counts.alerts_over += (alerts.len() - self.options.alerts_max) as u64;
+            alerts.truncate(self.options.alerts_max);
+        }
+        alerts
+    }
+
+    /// Asks the rules about packets that could not be taken whole, of which `subject` is one.
+    pub fn inspect_faulty(&mut self, subject: &Subject<'_>) -> &[Alert] {
+        self.scratch.alerts.clear();
+        let set = Arc::clone(&self.set);
+        let mut alone = FlowState::default();
+        for &number in &set.decode {
+            self.ask(number, subject, &mut alone, None);
+        }
+        &self.scratch.alerts
+    }
+
+    /// Rules without a fast pattern. Their headers are compared once for each direction of a flow.
+    fn find_unfiltered(&mut self, subject: &Subject<'_>, state: &mut FlowState, has_flow: bool) {
+        let way = subject.direction.index();
+        let Some(fit) = state.headers_fit.get_mut(way) else { return };
+        let candidates = &mut self.scratch.candidates;
+        if let Some(rules) = fit {
+            rules.iter().for_each(|&rule| candidates.add(rule));
+            return;
+        }
+        let set = &self.set;
+        let covers = |rule: RuleIndex| {
+            set.rules.get(rule as usize).is_some_and(|rule| rule.header.covers(&subject.ends))
+        };
+        let mut found = Vec::new();
+        if let Some(index) = set.packet_unfiltered.get(way) {
+            index.candidates(&subject.ends, |rule| {
+                if covers(rule) {
+                    found.push(rule);
+                }
+            });
+        }
+        for &rule in &found {
+            candidates.add(rule);
+        }
+        if let Some(index) = set.address_only.get(way) {
+            index.candidates(&subject.ends, |rule| {
+                if covers(rule) {
+                    candidates.add(rule);
+                }
+            });
+        }
+        if has_flow {
+            *fit = Some(found.into());
+        }
+    }
+
+    /// Looks for fast patterns in the payload.
+    fn scan_payload(&mut self, subject: &Subject<'_>) {
+        let Some(workspace) = &self.workspace else { return };
+        let way = subject.direction.index();
+        let database = |slot: PayloadSlot| {
+            self.set.payload.get(slot as usize).and_then(|ways| ways.get(way)).and_then(Option::as_ref)
+        };
+        let candidates = &mut self.scratch.candidates;
+        let mut scanned = 0;
+        let mut scan = |slot: PayloadSlot, bytes: &[u8], fresh: usize| {
+            let Some(database) = database(slot) else { return };
+            // A pattern that begins in what was looked at before can end in what was not.
+            let from = fresh.saturating_sub(database.literals.longest().saturating_sub(1));
+            let bytes = bytes.get(from..).unwrap_or_default();
+            scanned += bytes.len() as u64;
+            database.literals.scan(bytes, workspace, |literal| {
+                database.rules_of(literal).iter().for_each(|&rule| candidates.add(rule));
+            });
+        };
+        if !subject.payload.is_empty() {
+            let slot = PayloadSlot::of(subject.ends.transport);
+            scan(slot, subject.payload, 0);
+            // A segment that no stream took is a stream of its own.
+            if slot == PayloadSlot::TcpPacket && !subject.in_stream {
+                scan(PayloadSlot::TcpStream, subject.payload, 0);
+            }
+        }
+        if let Some(stream) = subject.stream {
+            scan(PayloadSlot::TcpStream, stream.bytes, stream.fresh);
+        }
+        self.counts.scanned_bytes += scanned;
+        self.counts.candidates += candidates.rules.len() as u64;
+    }
+
+    /// Asks one rule that is not about transactions; a rule that is, is asked for each transaction instead.
+    fn ask(
+        &mut self,
+        number: RuleIndex,
+        subject: &Subject<'_>,
+        state: &mut FlowState,
+        session: Option<&Session>,
+    ) {
+        let set = Arc::clone(&self.set);
+        let Some(rule) = set.rules.get(number as usize) else { return };
+        // The end of a flow is no packet: only what is left of its stream can match.
+        let only_stream = subject.packet.is_none() && !(rule.inspects.payload && rule.inspects.stream);
+        if rule.inspects.transaction || only_stream || !may_match(rule, subject, session) {
+            return;
+        }
+        self.counts.verified += 1;
+        if !self.state_allows(rule, subject, state) {
+            return;
+        }
+        let Some(in_stream) = self.payload_holds(rule, subject) else { return };
+        if rule.rule.action == Action::Pass {
+            // A rule about the stream speaks of the flow, one about a packet of this packet; either way no rule after
+            // it in order is asked now.
+            state.passed = true;
+        }
+        self.matched(number, rule, subject, state, None, in_stream);
+    }
+}

@@ -1,0 +1,27 @@
+//! Signatures.
+//!
+//! In: checked rules ([`rules::ir`]), and packet by packet what there is to look at ([`Subject`]). Out: which rules match
+//! ([`Alert`]), with the answers of the reference.
+//!
+//! Rooms: `literal` (the Hyperscan edge), `compile` (rules to databases and lists: [`RuleSet`]), `verify` (the exact
+//! answer for one rule and one buffer), `inspect` (what a worker does with each packet: [`Inspector`]), `cache` (compiled
+//! databases on disk).
+
+#![forbid(unsafe_code)]
+
+mod cache;
+pub mod compile;
+mod inspect;
+mod literal;
+mod names;
+mod transform;
+mod verify;
+
+pub use cache::Cache;
+pub use compile::{BuildError, Compiled, Ends, Refused, RuleIndex, RuleSet};
+pub use inspect::{
+    Alert, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Stream, Subject,
+};
+pub use literal::{EngineError, Literal, LiteralSet, Workspace};
+pub use names::Names;
+pub use verify::CompileError;

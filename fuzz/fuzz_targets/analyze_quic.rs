@@ -1,0 +1,11 @@
+//! QUIC and Google's QUIC.
+
+#![no_main]
+
+#[path = "analyze/drive.rs"]
+mod drive;
+
+use analyze::Transport;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| drive::drive(Transport::Udp, (40_000, 443), input));
