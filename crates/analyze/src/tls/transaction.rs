@@ -5,9 +5,6 @@ use app::{Buffer, Direction, Stage};
 use super::{TlsTransaction, hello, log};
 use crate::{Events, Transaction, View};
 
-/// The values of `ssl_state`: what has been seen, added up in the reference, one value each here.
-const STATES: [u64; 5] = [1, 2, 4, 8, 16];
-
 impl Transaction for TlsTransaction {
     fn id(&self) -> u64 {
         0
@@ -80,7 +77,8 @@ impl Transaction for TlsTransaction {
                     facts.server.key_exchanged,
                     facts.client.hello.is_none() && facts.server.hello.is_none(),
                 ];
-                STATES.into_iter().zip(seen).filter(|(_, seen)| *seen).nth(index).map(|(state, _)| state)
+                // By their places in the list of names that the rule language has for them.
+                (0..).zip(seen).filter(|(_, seen)| *seen).nth(index).map(|(state, _)| state)
             }
             ("tls.cert_chain_len", 0) => Some(side.chain.len() as u64),
             ("tls_cert_notbefore", 0) => Some(seconds(certificate?.not_before_s)),
