@@ -7,7 +7,7 @@ pub enum Inspector {
     Checksum,
     /// Runs the tenant's signatures.
     Ids,
-    /// Logs an application protocol: EVE records of one family, by its place in [`LOGS`].
+    /// Logs an application protocol: EVE records of one family, by its place in the list of logs.
     Log(u8),
 }
 
