@@ -1,13 +1,25 @@
 //! Gives a session what the fuzzer says, and asks of everything that comes out what rules ask.
 
+// Each target uses its part of this.
+#![allow(dead_code)]
+
 use analyze::{Config, Session, Transport};
 use app::{Buffer, Direction};
 
 const NUMBERS: &[&str] = &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime"];
 
+const PORTS: [u16; 16] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 8080, 40_001];
+
+/// Any protocol: the first byte chooses the transport and the server's port, the rest is for [`drive`].
+pub(crate) fn drive_any(input: &[u8]) {
+    let Some((&first, rest)) = input.split_first() else { return };
+    let transport = if first & 0x80 == 0 { Transport::Tcp } else { Transport::Udp };
+    drive(transport, (40_000, PORTS[usize::from(first & 0xf)]), rest);
+}
+
 /// A byte of operation (bit 7 the direction; bits 0-6 the length of the data that follows, 0 a gap of the next byte's
 /// length, 127 everything that is left), over and over; then both directions close.
-pub fn drive(transport: Transport, (client_port, server_port): (u16, u16), input: &[u8]) {
+pub(crate) fn drive(transport: Transport, (client_port, server_port): (u16, u16), input: &[u8]) {
     let config = Config { ja3: true, ja4: true, ..Config::default() };
     let mut session = Session::new(transport, client_port, server_port);
     if input.len() % 3 == 0 {

@@ -77,7 +77,9 @@ impl Http1Transaction {
             let digits = response.text(status).iter().take_while(|byte| byte.is_ascii_digit());
             json::number(
                 to,
-                digits.fold(0, |status: u64, digit| status.saturating_mul(10).saturating_add(u64::from(digit - b'0'))),
+                digits.fold(0, |status: u64, digit| {
+                    status.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+                }),
             );
         }
         if matches!(self.status, 301 | 302) {
