@@ -22,7 +22,7 @@ pub(crate) fn drive_any(input: &[u8]) {
 pub(crate) fn drive(transport: Transport, (client_port, server_port): (u16, u16), input: &[u8]) {
     let config = Config { ja3: true, ja4: true, ..Config::default() };
     let mut session = Session::new(transport, client_port, server_port);
-    if input.len() % 3 == 0 {
+    if input.len().is_multiple_of(3) {
         session.set_midstream();
     }
     let mut rest = input;

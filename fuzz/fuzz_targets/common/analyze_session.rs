@@ -24,7 +24,12 @@ fn look(session: &mut Session, direction: Direction) {
         let mut members = Vec::new();
         transaction.context(&mut members);
         assert!(std::str::from_utf8(&members).is_ok(), "members are UTF-8");
-        assert!(transaction.events(direction).iter().all(|event| analyze::event_names().any(|name| name == *event)));
+        assert!(
+            transaction
+                .events(direction)
+                .iter()
+                .all(|event| analyze::event_names().any(|name| name == *event))
+        );
         transaction.inspected(direction);
     });
     assert!(shown < SHOWN_MAX, "{shown}");
