@@ -29,8 +29,10 @@ pub(crate) struct Start<'a> {
 pub(crate) enum Outcome {
     /// It wants more.
     Continue,
-    /// It wants no more of either direction: the rest is encrypted or opaque.
+    /// It wants no more of either direction: the rest is none of its protocol, and rules may still look into it.
     Done,
+    /// It wants no more of either direction: the rest is encrypted, and nobody finds anything in it.
+    Encrypted,
     /// It is not this protocol, or broken beyond reading on; nothing more is parsed in this flow.
     Failed,
     /// From the byte after what was consumed (`usize` of the slice given) another protocol follows: STARTTLS, CONNECT,

@@ -78,6 +78,8 @@ pub struct Session {
     failed: bool,
     /// The parser wants no more.
     done: bool,
+    /// What follows is encrypted.
+    encrypted: bool,
     live: Option<Box<Live>>,
 }
 
@@ -126,6 +128,7 @@ impl Session {
             first: None,
             failed: false,
             done: false,
+            encrypted: false,
             live: None,
         }
     }
@@ -167,9 +170,14 @@ impl Session {
         self.failed
     }
 
-    /// Whether the parser wants no more because the rest is encrypted or opaque.
+    /// Whether the parser wants no more: the rest is none of its protocol.
     pub const fn done(&self) -> bool {
         self.done
+    }
+
+    /// Whether everything that follows, in both directions, is encrypted: looking for patterns in it is of no use.
+    pub const fn encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// Whether data of this direction is still of use here.
@@ -370,6 +378,10 @@ impl Session {
         match outcome {
             Outcome::Continue => {}
             Outcome::Done => self.done = true,
+            Outcome::Encrypted => {
+                self.done = true;
+                self.encrypted = true;
+            }
             Outcome::Failed => self.fail(run),
             Outcome::Change(protocol, consumed) => {
                 self.change(run, direction, Some(protocol), bytes.get(consumed..));

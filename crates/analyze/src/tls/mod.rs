@@ -181,7 +181,7 @@ impl Analyzer for Tls {
             let Some(content) = content else { break };
             outcome = match take(facts, records, context, direction, content) {
                 Step::Next => Outcome::Continue,
-                Step::Encrypted => Outcome::Done,
+                Step::Encrypted => Outcome::Encrypted,
                 Step::Broken(event) => {
                     facts.raise(direction, event);
                     Outcome::Failed
@@ -191,7 +191,7 @@ impl Analyzer for Tls {
                 break;
             }
         }
-        if outcome == Outcome::Done {
+        if outcome == Outcome::Encrypted {
             for direction in Direction::BOTH {
                 facts.reach(direction, Stage::Complete);
             }

@@ -107,7 +107,7 @@ fn hellos_give_names_fingerprints_and_the_record() {
         );
         assert!(records(&mut session).is_empty());
         session.data(&config(), 3, Direction::ToClient, &record(23, b"secret"));
-        assert!(session.done() && !session.wants(Direction::ToServer));
+        assert!(session.encrypted() && !session.wants(Direction::ToServer));
         let record = records(&mut session);
         assert_eq!(record.len(), 1);
         assert!(

@@ -320,6 +320,15 @@ impl Inspection {
         if damaged {
             return Seen { reassembled, ..Seen::default() };
         }
+        // From the packet after the one that showed it; rules are told by the empty payload.
+        let encrypted = flow.session.as_ref().is_some_and(Session::encrypted);
+        if encrypted {
+            for way in Direction::BOTH {
+                if !stream.is_stopped(way) {
+                    stream.stop(&mut tenant.budget, way);
+                }
+            }
+        }
         let segment = stream.segment(
             &config.stream,
             &mut tenant.budget,
@@ -333,7 +342,7 @@ impl Inspection {
         // What a segment releases is what the other side sent, as far as this one acknowledges it.
         tenant.read_stream(flow, direction.flipped(), time_us);
         tenant.read_stream(flow, direction, time_us);
-        Seen { in_stream: segment.queued, events: segment.events, reassembled }
+        Seen { in_stream: segment.queued, events: segment.events, reassembled, encrypted }
     }
 
     /// Asks the rules, and writes what they and the session have to say.
@@ -376,7 +385,7 @@ impl Inspection {
                     // The packet itself is looked at once.
                     packet: moment.packet.filter(|_| first),
                     payload: match moment.packet {
-                        Some((packet, frame)) if first => packet.payload(frame),
+                        Some((packet, frame)) if first && !seen.encrypted => packet.payload(frame),
                         _ => &[],
                     },
                     in_stream: seen.in_stream,
@@ -418,6 +427,8 @@ struct Seen {
     in_stream: bool,
     events: StreamEvents,
     reassembled: bool,
+    /// Its payload is of no use to rules.
+    encrypted: bool,
 }
 
 impl TenantState {
@@ -444,9 +455,6 @@ impl TenantState {
         for (way, due) in Direction::BOTH.into_iter().zip(session.take_flush_raw()) {
             if due {
                 stream.trigger_raw(way);
-            }
-            if session.done() && !stream.is_stopped(way) {
-                stream.stop(&mut self.budget, way);
             }
         }
     }

@@ -94,7 +94,7 @@ fn in_packet(condition: &HeaderCondition, subject: &Subject<'_>, packet: &Packet
                 && transport_bytes(packet, frame, 4).is_some_and(|bytes| mtu.holds(u32::from_be_bytes(bytes)))
         }
         HeaderCondition::PayloadSize(size) => {
-            size.holds(u16::try_from(subject.payload.len()).unwrap_or(u16::MAX))
+            size.holds(u16::try_from(packet.payload(frame).len()).unwrap_or(u16::MAX))
         }
         HeaderCondition::Checksum { layer, valid } => checksum_is(packet, frame, *layer, *valid),
         HeaderCondition::FtpBounce => ftp_bounce(subject),

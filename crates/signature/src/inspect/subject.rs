@@ -16,7 +16,7 @@ pub struct Subject<'a> {
     pub ends: Ends,
     /// Its headers and the frame they are in; `None` when there is no packet, only the end of a flow.
     pub packet: Option<(&'a Packet, &'a [u8])>,
-    /// Its transport payload.
+    /// Its transport payload, as far as patterns are looked for in it: none of what is encrypted.
     pub payload: &'a [u8],
     /// Whether its payload went into the stream, and is looked at there.
     pub in_stream: bool,
