@@ -22,9 +22,12 @@ pub(crate) fn payload(capture: &Path, rules: &Path) -> Result<Scanned, Box<dyn E
     let text = std::fs::read(rules)?;
     let parsed = rules::parse_file(&text, 0, &rules::Environment::default());
     let set = RuleSet::compile(parsed.rules, &Names::default(), None)?.set;
-    let databases =
-        Direction::BOTH.map(|way| [set.payload_literals(L4::Tcp, way), set.payload_literals(L4::Udp, way)]);
-    let workspace = Workspace::fit(databases.iter().flatten().flatten().copied())?;
+    // A stream is looked into whole with what may be anywhere in it, which is most of what there is to look for.
+    let databases = [L4::Tcp, L4::Udp].map(|transport| {
+        let databases = set.payload(transport, Direction::ToServer)?.iter();
+        databases.map(|payload| &*payload.database.literals).max_by_key(|literals| literals.len())
+    });
+    let workspace = Workspace::fit(databases.iter().flatten().copied())?;
     let Some(workspace) = workspace else { return Err("the rules have no payload patterns".into()) };
 
     let options = ParseOptions::default();
@@ -42,7 +45,7 @@ pub(crate) fn payload(capture: &Path, rules: &Path) -> Result<Scanned, Box<dyn E
             payloads.push((kind, payload.to_vec()));
         }
     }
-    let set_of = |kind: usize| -> Option<&LiteralSet> { databases.first()?.get(kind).copied().flatten() };
+    let set_of = |kind: usize| -> Option<&LiteralSet> { databases.get(kind).copied().flatten() };
     let (mut bytes, mut found) = (0, 0_u64);
     let start = Instant::now();
     for (kind, payload) in &payloads {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use app::{Buffer, Direction, Scope};
 use rules::ir::{Condition, Group, Transform};
 
-use super::header::Transports;
-use super::{BuildError, Ready, RuleIndex};
+use super::payload::{self, Payload};
+use super::{BuildError, Chosen, Ready, RuleIndex};
 use crate::cache::Cache;
 use crate::literal::{EngineError, Literal, LiteralSet};
 use crate::transform::Transforms;
@@ -46,44 +46,6 @@ impl Buffers {
     }
 }
 
-/// Where payload is looked for patterns in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)]
-pub enum PayloadSlot {
-    TcpStream,
-    TcpPacket,
-    Udp,
-    Other,
-}
-
-impl PayloadSlot {
-    /// How many there are.
-    pub const COUNT: usize = 4;
-
-    /// The place for packets of a transport.
-    pub const fn of(transport: u8) -> Self {
-        match transport {
-            Transports::TCP => Self::TcpPacket,
-            Transports::UDP => Self::Udp,
-            _ => Self::Other,
-        }
-    }
-
-    const fn takes(self, rule: &Ready) -> bool {
-        let transports = rule.header.transports;
-        let packet = rule.inspects.packet;
-        match self {
-            Self::TcpStream => rule.inspects.stream && transports.has(Transports::TCP),
-            Self::TcpPacket => packet && transports.has(Transports::TCP),
-            // Only TCP has a stream to look into; what asks for "the stream" of another transport asks for its packets.
-            Self::Udp => (packet || rule.inspects.stream) && transports.has(Transports::UDP),
-            Self::Other => {
-                (packet || rule.inspects.stream) && transports.0 & !(Transports::TCP | Transports::UDP) != 0
-            }
-        }
-    }
-}
-
 /// Literals, and which rules each of them speaks for.
 #[derive(Debug)]
 pub struct Database {
@@ -105,18 +67,21 @@ impl Database {
 }
 
 pub(super) struct Databases {
-    pub(super) payload: [[Option<Database>; 2]; PayloadSlot::COUNT],
+    pub(super) payload: Payload,
     pub(super) transaction: [Vec<(usize, Database)>; 2],
 }
 
 /// Compiles sets of literals, each once.
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     cache: Option<&'a Cache>,
     known: HashMap<Vec<Literal>, Arc<LiteralSet>>,
 }
 
 impl Compiler<'_> {
-    fn database(&mut self, mut pairs: Vec<(Literal, RuleIndex)>) -> Result<Option<Database>, EngineError> {
+    pub(super) fn database(
+        &mut self,
+        mut pairs: Vec<(Literal, RuleIndex)>,
+    ) -> Result<Option<Database>, EngineError> {
         if pairs.is_empty() {
             return Ok(None);
         }
@@ -146,13 +111,9 @@ impl Compiler<'_> {
     }
 }
 
-/// The literal by which a rule is found, if it is in a group that `place` accepts.
-fn literal(rule: &Ready, place: impl Fn(&Group, usize) -> bool) -> Option<Literal> {
-    let chosen = rule.chosen?;
-    let group = rule.rule.groups.get(chosen.group)?;
-    if !place(group, rule.groups.get(chosen.group)?.slot) {
-        return None;
-    }
+/// The literal of a content by which a rule is found, if it is in a buffer of this scope.
+pub(super) fn literal(rule: &Ready, chosen: &Chosen, scope: Scope) -> Option<Literal> {
+    let group = rule.rule.groups.get(chosen.group).filter(|group| group.buffer.scope() == scope)?;
     let Condition::Content(content) = group.conditions.get(chosen.condition)? else { return None };
     let (from, len) = chosen.part;
     let mut bytes = content.pattern.get(from..from + len)?.to_vec();
@@ -170,28 +131,17 @@ pub(super) fn build(
     cache: Option<&Cache>,
 ) -> Result<Databases, BuildError> {
     let mut compiler = Compiler { cache, known: HashMap::new() };
-    let mut databases = Databases { payload: Default::default(), transaction: Default::default() };
-    let slots = [PayloadSlot::TcpStream, PayloadSlot::TcpPacket, PayloadSlot::Udp, PayloadSlot::Other];
-    for (direction, slot) in Direction::BOTH.iter().flat_map(|way| slots.map(|slot| (way.index(), slot))) {
-        let pairs = rules
-            .iter()
-            .zip(0..)
-            .filter(|(rule, _)| rule.directions[direction] && slot.takes(rule))
-            .filter_map(|(rule, number)| {
-                literal(rule, |group, _| group.buffer.scope() == Scope::Payload)
-                    .map(|literal| (literal, number))
-            })
-            .collect();
-        databases.payload[slot as usize][direction] = compiler.database(pairs)?;
-    }
+    let mut databases =
+        Databases { payload: payload::build(rules, &mut compiler)?, transaction: Default::default() };
     for direction in Direction::BOTH {
         let mut by_slot: Vec<Vec<(Literal, RuleIndex)>> = vec![Vec::new(); buffers.len()];
         for (rule, number) in rules.iter().zip(0..) {
             if !rule.directions[direction.index()] {
                 continue;
             }
-            let slot = rule.chosen.and_then(|chosen| rule.groups.get(chosen.group)).map(|group| group.slot);
-            let literal = literal(rule, |group, _| group.buffer.scope() == Scope::Transaction);
+            let Some(chosen) = &rule.chosen else { continue };
+            let slot = rule.groups.get(chosen.group).map(|group| group.slot);
+            let literal = literal(rule, chosen, Scope::Transaction);
             if let (Some(literal), Some(pairs)) = (literal, slot.and_then(|slot| by_slot.get_mut(slot))) {
                 pairs.push((literal, number));
             }

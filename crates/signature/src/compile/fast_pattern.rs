@@ -3,6 +3,11 @@
 use app::{Buffer, Scope};
 use rules::ir::{Condition, Content, Rule};
 
+use super::place::{Place, place};
+
+/// A content in a fixed place tells enough to be preferred when it has so many bytes.
+const ANCHOR_BYTES: usize = 3;
+
 /// The content of a rule that the databases look for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Chosen {
@@ -12,6 +17,8 @@ pub struct Chosen {
     pub condition: usize,
     /// The part of the content that is looked for: from, length.
     pub part: (usize, usize),
+    /// Where in its buffer the content is.
+    pub place: Place,
 }
 
 /// The content that the rule names or, if it names none, the most telling one; `None` when no content must be there for
@@ -21,7 +28,8 @@ pub(super) fn choose(rule: &Rule) -> Option<Chosen> {
         let content = content(rule, named.group, named.condition)?;
         let part = named.chop.unwrap_or((0, content.pattern.len()));
         if usable(rule.groups.get(named.group)?.buffer, content) {
-            return Some(Chosen { group: named.group, condition: named.condition, part });
+            let place = place(rule, named.group, named.condition);
+            return Some(Chosen { group: named.group, condition: named.condition, part, place });
         }
     }
     let mut best: Option<(u64, Chosen)> = None;
@@ -35,12 +43,41 @@ pub(super) fn choose(rule: &Rule) -> Option<Chosen> {
             let place = if group.buffer.scope() == Scope::Transaction { 1 << 32 } else { 0 };
             let score = place + strength(&content.pattern);
             if best.is_none_or(|(highest, _)| score > highest) {
-                let part = (0, content.pattern.len());
-                best = Some((score, Chosen { group: group_index, condition: condition_index, part }));
+                best = Some((score, whole(rule, group_index, condition_index, content)));
             }
         }
     }
     best.map(|(_, chosen)| chosen)
+}
+
+/// The most telling content of payload that has one fixed place, if the rule looks into nothing but payload. In single
+/// packets it is better than any other: whether it is there is a comparison, not a search. Of a stream, which comes bit
+/// by bit, it says too early what is worth looking at.
+pub(super) fn anchor(rule: &Rule) -> Option<Chosen> {
+    if rule.groups.iter().any(|group| group.buffer.scope() == Scope::Transaction) {
+        return None;
+    }
+    let mut best: Option<(u64, Chosen)> = None;
+    for (group_index, group) in rule.groups.iter().enumerate() {
+        for (condition_index, condition) in group.conditions.iter().enumerate() {
+            let Condition::Content(content) = condition else { continue };
+            if !usable(group.buffer, content) || content.pattern.len() < ANCHOR_BYTES {
+                continue;
+            }
+            let chosen = whole(rule, group_index, condition_index, content);
+            let score = strength(&content.pattern);
+            let fixed = chosen.place.fixed(content.pattern.len()).is_some();
+            if fixed && best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, chosen));
+            }
+        }
+    }
+    best.map(|(_, chosen)| chosen)
+}
+
+fn whole(rule: &Rule, group: usize, condition: usize, content: &Content) -> Chosen {
+    let place = place(rule, group, condition);
+    Chosen { group, condition, part: (0, content.pattern.len()), place }
 }
 
 fn content(rule: &Rule, group: usize, condition: usize) -> Option<&Content> {

@@ -197,7 +197,7 @@ fn subtract<T: Ord + Copy>(
 }
 
 /// One side of a header, ready.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Side {
     /// Addresses; shared between rules that say the same.
     pub addresses: Arc<Ranges>,
@@ -206,7 +206,7 @@ pub struct Side {
 }
 
 /// A header, ready.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReadyHeader {
     /// Transports that it can be about.
     pub transports: Transports,

@@ -5,26 +5,32 @@
 //! reason, and nothing of it stays behind.
 
 mod address_index;
+mod anchors;
 mod databases;
 mod fast_pattern;
 mod header;
 mod order;
+mod payload;
+mod place;
 mod ready;
 
 use std::sync::Arc;
 
 pub use address_index::AddressIndex;
+pub use anchors::Anchors;
 use app::Direction;
-pub use databases::{BufferSlot, Database, PayloadSlot};
+pub use databases::{BufferSlot, Database};
 pub use fast_pattern::Chosen;
 pub use header::{Ends, Protocols, Ranges, ReadyHeader, Transports};
+pub use payload::{PayloadDatabase, PayloadDatabases, PayloadSlot};
+pub use place::Place;
 pub use ready::{IntegerOperand, Ready, ReadyGroup, ReadyState};
 use rules::ir::Rule;
 use thiserror::Error;
 use wire::L4;
 
 use crate::cache::Cache;
-use crate::literal::{EngineError, LiteralSet};
+use crate::literal::EngineError;
 use crate::names::Names;
 use crate::verify::CompileError;
 
@@ -53,7 +59,7 @@ pub enum BuildError {
 pub struct RuleSet {
     pub(crate) rules: Vec<Ready>,
     /// Databases of payload, by [`PayloadSlot`] and direction.
-    pub(crate) payload: [[Option<Database>; 2]; PayloadSlot::COUNT],
+    pub(crate) payload: [[PayloadDatabases; 2]; PayloadSlot::COUNT],
     /// Every buffer with transforms that a rule looks into.
     pub(crate) buffers: Vec<BufferSlot>,
     /// Databases of transaction buffers by direction, in the order of the stages at which they are there.
@@ -138,21 +144,22 @@ impl RuleSet {
         self.rules.get(number as usize)
     }
 
-    /// The literals that are looked for in payload of a transport (TCP: its stream) going `direction`.
-    pub fn payload_literals(&self, transport: L4, direction: Direction) -> Option<&LiteralSet> {
+    /// The databases that payload of a transport (TCP: its stream) going `direction` is looked into with.
+    pub fn payload(&self, transport: L4, direction: Direction) -> Option<&PayloadDatabases> {
         let slot = match transport {
             L4::Tcp => PayloadSlot::TcpStream,
             L4::Udp => PayloadSlot::Udp,
             _ => PayloadSlot::Other,
         };
-        let database = self.payload.get(slot as usize)?.get(direction.index())?.as_ref()?;
-        Some(&database.literals)
+        self.payload.get(slot as usize)?.get(direction.index())
     }
 
     /// Every database.
     pub fn databases(&self) -> impl Iterator<Item = &Database> {
-        let payload = self.payload.iter().flatten().flatten();
-        payload.chain(self.transaction.iter().flatten().map(|(_, database)| database))
+        let payload = self.payload.iter().flatten().flat_map(PayloadDatabases::iter);
+        payload
+            .map(|payload| &payload.database)
+            .chain(self.transaction.iter().flatten().map(|(_, database)| database))
     }
 
     /// Memory of the databases in bytes; what is shared between them counted once.

@@ -31,6 +31,8 @@ pub struct Ready {
     pub state: Vec<ReadyState>,
     /// The content by which it is found.
     pub chosen: Option<Chosen>,
+    /// The content in a fixed place by which it is found in single packets, if it has one.
+    pub anchor: Option<Chosen>,
 }
 
 /// What a rule looks at.
@@ -172,7 +174,7 @@ impl Ready {
         if let Err(reason) = supported(&rule) {
             return Err((Box::new(rule), reason));
         }
-        let chosen = fast_pattern::choose(&rule);
+        let (chosen, anchor) = (fast_pattern::choose(&rule), fast_pattern::anchor(&rule));
         Ok(Self {
             header: headers.compile(&rule.header),
             protocols: Protocols::of(rule.app_protocol),
@@ -181,6 +183,7 @@ impl Ready {
             state: rule.state.iter().map(|operation| ReadyState::new(operation, names)).collect(),
             groups,
             chosen,
+            anchor,
             rule,
         })
     }

@@ -21,11 +21,12 @@ use analyze::Session;
 use app::Direction;
 use rules::ir::Action;
 
-use crate::compile::{PayloadSlot, RuleIndex, RuleSet};
+use crate::compile::{PayloadDatabase, PayloadSlot, RuleIndex, RuleSet};
 use crate::literal::{EngineError, Workspace};
 use crate::verify;
 use rule::may_match;
 
+use flow_state::Needed;
 pub use flow_state::{FlowState, NAMES_MAX};
 pub use hosts::Hosts;
 pub use subject::{FlowFacts, Stream, Subject};
@@ -160,7 +161,7 @@ impl Inspector {
     /// Whether any rule looks at the stream of this direction: if not, nobody needs to keep one.
     pub fn wants_stream(&self, direction: Direction) -> bool {
         let [stream, ..] = &self.set.payload;
-        stream.get(direction.index()).is_some_and(Option::is_some)
+        stream.get(direction.index()).is_some_and(|databases| !databases.is_empty())
             || self.set.packet_unfiltered.get(direction.index()).is_some_and(|index| !index.is_empty())
     }
 
@@ -185,17 +186,20 @@ impl Inspector {
             state.transactions.clear();
         }
         self.scratch.candidates.clear();
-        self.find_unfiltered(subject, state, has_flow);
-        self.scan_payload(subject);
-        let mut rules = std::mem::take(&mut self.scratch.candidates.rules);
-        rules.sort_unstable();
-        for &number in &rules {
-            self.ask(number, subject, state, session.as_deref());
-            if state.passed {
-                break;
+        let needed = self.find_unfiltered(subject, state, has_flow);
+        self.scan_payload(subject, needed);
+        if !self.scratch.candidates.rules.is_empty() {
+            let set = Arc::clone(&self.set);
+            let mut rules = std::mem::take(&mut self.scratch.candidates.rules);
+            rules.sort_unstable();
+            for &number in &rules {
+                self.ask(&set, number, subject, state, session.as_deref());
+                if state.passed {
+                    break;
+                }
             }
+            self.scratch.candidates.rules = rules;
         }
-        self.scratch.candidates.rules = rules;
         if let Some(session) = session
             && !state.passed
         {
@@ -216,21 +220,30 @@ impl Inspector {
         let set = Arc::clone(&self.set);
         let mut alone = FlowState::default();
         for &number in &set.decode {
-            self.ask(number, subject, &mut alone, None);
+            self.ask(&set, number, subject, &mut alone, None);
         }
         &self.scratch.alerts
     }
 
-    /// Rules without a fast pattern. Their headers are compared once for each direction of a flow.
-    fn find_unfiltered(&mut self, subject: &Subject<'_>, state: &mut FlowState, has_flow: bool) {
+    /// Rules without a fast pattern, and which databases are needed for the others. Headers are compared once for each
+    /// direction of a flow.
+    fn find_unfiltered(&mut self, subject: &Subject<'_>, state: &mut FlowState, has_flow: bool) -> Needed {
         let way = subject.direction.index();
-        let Some(fit) = state.headers_fit.get_mut(way) else { return };
+        let (Some(fit), Some(needed)) = (state.headers_fit.get_mut(way), state.needed.get_mut(way)) else {
+            return Needed::default();
+        };
         let candidates = &mut self.scratch.candidates;
         if let Some(rules) = fit {
             rules.iter().for_each(|&rule| candidates.add(rule));
-            return;
+            return *needed;
         }
         let set = &self.set;
+        let of = |slot: PayloadSlot| set.payload.get(slot as usize).and_then(|ways| ways.get(way));
+        let bits = |slot| of(slot).map_or(0, |databases| databases.needed(&subject.ends));
+        let packet = PayloadSlot::of(subject.ends.transport);
+        let is_tcp = packet == PayloadSlot::TcpPacket;
+        *needed =
+            Needed { packet: bits(packet), stream: if is_tcp { bits(PayloadSlot::TcpStream) } else { 0 } };
         let covers = |rule: RuleIndex| {
             set.rules.get(rule as usize).is_some_and(|rule| rule.header.covers(&subject.ends))
         };
@@ -255,37 +268,42 @@ impl Inspector {
         if has_flow {
             *fit = Some(found.into());
         }
+        *needed
     }
 
     /// Looks for fast patterns in the payload.
-    fn scan_payload(&mut self, subject: &Subject<'_>) {
+    fn scan_payload(&mut self, subject: &Subject<'_>, needed: Needed) {
         let Some(workspace) = &self.workspace else { return };
         let way = subject.direction.index();
-        let database = |slot: PayloadSlot| {
-            self.set.payload.get(slot as usize).and_then(|ways| ways.get(way)).and_then(Option::as_ref)
-        };
         let candidates = &mut self.scratch.candidates;
         let mut scanned = 0;
-        let mut scan = |slot: PayloadSlot, bytes: &[u8], fresh: usize| {
-            let Some(database) = database(slot) else { return };
-            // A pattern that begins in what was looked at before can end in what was not.
-            let from = fresh.saturating_sub(database.literals.longest().saturating_sub(1));
-            let bytes = bytes.get(from..).unwrap_or_default();
-            scanned += bytes.len() as u64;
-            database.literals.scan(bytes, workspace, |literal| {
-                database.rules_of(literal).iter().for_each(|&rule| candidates.add(rule));
-            });
+        let mut scan = |slot: PayloadSlot, needed: u8, bytes: &[u8], fresh: usize| {
+            let Some(databases) = self.set.payload.get(slot as usize).and_then(|ways| ways.get(way)) else {
+                return;
+            };
+            databases.anchors.find(bytes, fresh, |rule| candidates.add(rule));
+            for PayloadDatabase { database, reach, payload_max, .. } in databases.wanted(needed) {
+                if bytes.len() > *payload_max {
+                    continue;
+                }
+                // A pattern that begins in what was looked at before can end in what was not.
+                let from = fresh.saturating_sub(database.literals.longest().saturating_sub(1));
+                let Some(bytes) = bytes.get(from..bytes.len().min(*reach)) else { continue };
+                scanned += bytes.len() as u64;
+                database.literals.scan(bytes, workspace, |literal| {
+                    database.rules_of(literal).iter().for_each(|&rule| candidates.add(rule));
+                });
+            }
         };
         if !subject.payload.is_empty() {
-            let slot = PayloadSlot::of(subject.ends.transport);
-            scan(slot, subject.payload, 0);
+            scan(PayloadSlot::of(subject.ends.transport), needed.packet, subject.payload, 0);
             // A segment that no stream took is a stream of its own.
-            if slot == PayloadSlot::TcpPacket && !subject.in_stream {
-                scan(PayloadSlot::TcpStream, subject.payload, 0);
+            if !subject.in_stream {
+                scan(PayloadSlot::TcpStream, needed.stream, subject.payload, 0);
             }
         }
         if let Some(stream) = subject.stream {
-            scan(PayloadSlot::TcpStream, stream.bytes, stream.fresh);
+            scan(PayloadSlot::TcpStream, needed.stream, stream.bytes, stream.fresh);
         }
         self.counts.scanned_bytes += scanned;
         self.counts.candidates += candidates.rules.len() as u64;
@@ -294,12 +312,12 @@ impl Inspector {
     /// Asks one rule that is not about transactions; a rule that is, is asked for each transaction instead.
     fn ask(
         &mut self,
+        set: &RuleSet,
         number: RuleIndex,
         subject: &Subject<'_>,
         state: &mut FlowState,
         session: Option<&Session>,
     ) {
-        let set = Arc::clone(&self.set);
         let Some(rule) = set.rules.get(number as usize) else { return };
         // The end of a flow is no packet: only what is left of its stream can match.
         let only_stream = subject.packet.is_none() && !(rule.inspects.payload && rule.inspects.stream);
