@@ -273,7 +273,6 @@ impl Inspector {
 
     /// Looks for fast patterns in the payload.
     fn scan_payload(&mut self, subject: &Subject<'_>, needed: Needed) {
-        let Some(workspace) = &self.workspace else { return };
         let way = subject.direction.index();
         let candidates = &mut self.scratch.candidates;
         let mut scanned = 0;
@@ -282,6 +281,8 @@ impl Inspector {
                 return;
             };
             databases.anchors.find(bytes, fresh, |rule| candidates.add(rule));
+            // Without databases there is no workspace.
+            let Some(workspace) = &self.workspace else { return };
             for PayloadDatabase { database, reach, payload_max, .. } in databases.wanted(needed) {
                 if bytes.len() > *payload_max {
                     continue;
