@@ -9,7 +9,7 @@ use app::{Direction, Scope};
 use control::config::RuleCache;
 use control::rules::Loader;
 use rules::ir::{AddressRange, AddressSet, Condition, Endpoint, FlowCondition, PortSet, Rule};
-use signature::compile::{Ready, Transports};
+use signature::compile::{Chosen, Ready, Transports};
 
 use crate::cli::RuleOptions;
 use crate::failure::{Failure, print};
@@ -211,15 +211,35 @@ fn looks_at(ready: &Ready) -> String {
 fn found_by(ready: &Ready) -> String {
     let nothing = || "its header alone: no pattern must be there for it to match".to_owned();
     let Some(chosen) = ready.chosen else { return nothing() };
-    let Some(group) = ready.rule.groups.get(chosen.group) else { return nothing() };
-    let Some(Condition::Content(content)) = group.conditions.get(chosen.condition) else { return nothing() };
-    let (from, len) = chosen.part;
-    let part = content.pattern.get(from..from + len).unwrap_or_default();
-    let case = if content.nocase { ", in either case" } else { "" };
-    let place = if group.buffer.scope() == Scope::Transaction {
-        format!("the database of {}", group.buffer.name())
-    } else {
-        "the databases of payload".to_owned()
+    // A rule that looks into packets only is found by its content with a place, if it has one.
+    let (chosen, anchor) = match ready.anchor.filter(|_| ready.inspects.packet) {
+        Some(anchor) if !ready.inspects.stream => (anchor, None),
+        anchor => (chosen, anchor.filter(|&anchor| anchor != chosen)),
     };
-    format!("{} ({len} bytes{case}) in {place}", condition::quoted(part))
+    let (place, elsewhere) = match ready.rule.groups.get(chosen.group) {
+        Some(group) if group.buffer.scope() == Scope::Transaction => {
+            (format!("the database of {}", group.buffer.name()), None)
+        }
+        _ if anchor.is_some() => ("the stream".to_owned(), anchor),
+        _ => ("payload".to_owned(), None),
+    };
+    let Some(content) = by(ready, chosen) else { return nothing() };
+    match elsewhere.and_then(|anchor| by(ready, anchor)) {
+        Some(other) => format!("{content} in {place}, {other} in packets"),
+        None => format!("{content} in {place}"),
+    }
+}
+
+/// A content as a person reads it, with its place if there is only one.
+fn by(ready: &Ready, chosen: Chosen) -> Option<String> {
+    let group = ready.rule.groups.get(chosen.group)?;
+    let Condition::Content(content) = group.conditions.get(chosen.condition)? else { return None };
+    let (from, len) = chosen.part;
+    let part = content.pattern.get(from..from + len)?;
+    let case = if content.nocase { ", in either case" } else { "" };
+    let place = match (group.buffer.scope(), chosen.place.fixed(len)) {
+        (Scope::Payload, Some(at)) => format!(", at byte {at}"),
+        _ => String::new(),
+    };
+    Some(format!("{} ({len} bytes{case}{place})", condition::quoted(part)))
 }

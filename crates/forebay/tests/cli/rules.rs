@@ -6,7 +6,7 @@ use std::path::Path;
 use super::place::{Place, TENANTS, datagram, pcap, text, trace};
 
 const RULES: &str = r#"# Two good rules, one of them without a word of its own, and three that are not.
-alert udp $HOME_NET any -> any 53 (msg:"asks for data"; content:"DATA"; nocase; depth:4; classtype:bad-unknown; reference:url,example.com; sid:1; rev:3;)
+alert udp $HOME_NET any -> any 53 (msg:"asks for data"; content:"DATA"; nocase; classtype:bad-unknown; reference:url,example.com; sid:1; rev:3;)
 alert udp any 53 -> any any (msg:"any answer"; sid:2;)
 alert udp any any -> any any (msg:"no such keyword"; contents:"x"; sid:3;)
 alert udp any any -> any any (msg:"no such variable"; sid:4; content:"x"; byte_test:1,=,1,nowhere;)

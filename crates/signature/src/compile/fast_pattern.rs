@@ -3,10 +3,8 @@
 use app::{Buffer, Scope};
 use rules::ir::{Condition, Content, Rule};
 
+use super::payload::{NEAR_BYTES, SHORT_BYTES};
 use super::place::{Place, place};
-
-/// A content in a fixed place tells enough to be preferred when it has so many bytes.
-const ANCHOR_BYTES: usize = 3;
 
 /// The content of a rule that the databases look for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,24 +48,26 @@ pub(super) fn choose(rule: &Rule) -> Option<Chosen> {
     best.map(|(_, chosen)| chosen)
 }
 
-/// The most telling content of payload that has one fixed place, if the rule looks into nothing but payload. In single
-/// packets it is better than any other: whether it is there is a comparison, not a search. Of a stream, which comes bit
-/// by bit, it says too early what is worth looking at.
+/// The content of payload by which a rule that looks into nothing else is found best in single packets: one with a fixed
+/// place, for whether it is there is a comparison and not a search; or else one near the beginning. Of a stream, which
+/// comes bit by bit, such a content says too early what is worth looking at.
 pub(super) fn anchor(rule: &Rule) -> Option<Chosen> {
     if rule.groups.iter().any(|group| group.buffer.scope() == Scope::Transaction) {
         return None;
     }
-    let mut best: Option<(u64, Chosen)> = None;
+    let mut best: Option<((bool, u64), Chosen)> = None;
     for (group_index, group) in rule.groups.iter().enumerate() {
         for (condition_index, condition) in group.conditions.iter().enumerate() {
             let Condition::Content(content) = condition else { continue };
-            if !usable(group.buffer, content) || content.pattern.len() < ANCHOR_BYTES {
+            let len = content.pattern.len();
+            if !usable(group.buffer, content) {
                 continue;
             }
             let chosen = whole(rule, group_index, condition_index, content);
-            let score = strength(&content.pattern);
-            let fixed = chosen.place.fixed(content.pattern.len()).is_some();
-            if fixed && best.is_none_or(|(highest, _)| score > highest) {
+            let fixed = chosen.place.fixed(len).is_some();
+            let near = chosen.place.end.is_some_and(|end| end <= NEAR_BYTES) && len >= SHORT_BYTES;
+            let score = (fixed, strength(&content.pattern));
+            if (fixed || near) && best.is_none_or(|(highest, _)| score > highest) {
                 best = Some((score, chosen));
             }
         }

@@ -305,6 +305,38 @@ impl ReadyHeader {
     }
 }
 
+/// What a number of rules are about, each header once.
+#[derive(Debug, Default)]
+pub struct DistinctHeaders {
+    /// The most general first; `None`: too many to ask.
+    headers: Option<Vec<ReadyHeader>>,
+}
+
+impl DistinctHeaders {
+    /// Headers that are told apart; with more, they cover everything.
+    const MAX: usize = 256;
+
+    pub(super) fn of<'a>(headers: impl Iterator<Item = &'a ReadyHeader>) -> Self {
+        let mut distinct: Vec<ReadyHeader> = Vec::new();
+        for header in headers {
+            if !distinct.contains(header) {
+                if distinct.len() == Self::MAX {
+                    return Self { headers: None };
+                }
+                distinct.push(header.clone());
+            }
+        }
+        let narrow = |side: &Side| u8::from(!side.addresses.any) + u8::from(!side.ports.is_any());
+        distinct.sort_by_key(|header| narrow(&header.source) + narrow(&header.destination));
+        Self { headers: Some(distinct) }
+    }
+
+    /// Whether any of them is about packets between `ends`.
+    pub fn cover(&self, ends: &Ends) -> bool {
+        self.headers.as_ref().is_none_or(|headers| headers.iter().any(|header| header.covers(ends)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

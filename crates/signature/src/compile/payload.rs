@@ -12,7 +12,7 @@ use rules::ir::{Comparison, HeaderCondition, Rule};
 
 use super::anchors::Anchors;
 use super::databases::{Compiler, Database, literal};
-use super::header::{Ends, ReadyHeader, Transports};
+use super::header::{DistinctHeaders, Ends, Transports};
 use super::place::Place;
 use super::{BuildError, Ready, RuleIndex};
 use crate::literal::Literal;
@@ -57,13 +57,11 @@ impl PayloadSlot {
 }
 
 /// A pattern that ends within so many bytes of the beginning is looked for there only.
-const NEAR_BYTES: usize = 128;
+pub(super) const NEAR_BYTES: usize = 128;
 /// A pattern of rules about packets with no more payload than this is looked for in no others.
 const SMALL_BYTES: usize = 512;
 /// A pattern that is shorter than this many bytes turns up by chance too often.
-const SHORT_BYTES: usize = 4;
-/// Kinds of headers that are told apart for one database; with more, every flow needs it.
-const HEADERS_MAX: usize = 256;
+pub(super) const SHORT_BYTES: usize = 4;
 
 /// The databases of one slot and direction: what they hold differs in where it is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +109,15 @@ pub struct PayloadDatabases {
     classes: [Option<PayloadDatabase>; Self::COUNT],
 }
 
+/// What of the databases of one slot and direction a flow needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Needed {
+    /// By [`Class`], as bits.
+    classes: u8,
+    /// As [`Anchors::needed`] says.
+    pub anchors: u32,
+}
+
 /// One of them.
 #[derive(Debug)]
 pub struct PayloadDatabase {
@@ -120,8 +127,8 @@ pub struct PayloadDatabase {
     pub reach: usize,
     /// All of its rules are about packets with no more payload than this, in bytes.
     pub payload_max: usize,
-    /// What its rules are about, each once; `None`: too many to ask.
-    headers: Option<Vec<ReadyHeader>>,
+    /// What its rules are about.
+    headers: DistinctHeaders,
 }
 
 impl PayloadDatabases {
@@ -138,24 +145,19 @@ impl PayloadDatabases {
         self.classes.iter().flatten()
     }
 
-    /// Those of them that packets between `ends` need, as bits for [`PayloadDatabases::wanted`].
-    pub fn needed(&self, ends: &Ends) -> u8 {
-        self.classes.iter().enumerate().fold(0, |bits, (class, database)| {
-            let needed = database.as_ref().is_some_and(|database| database.is_about(ends));
+    /// What of all this packets between `ends` need.
+    pub fn needed(&self, ends: &Ends) -> Needed {
+        let classes = self.classes.iter().enumerate().fold(0, |bits, (class, database)| {
+            let needed = database.as_ref().is_some_and(|database| database.headers.cover(ends));
             bits | u8::from(needed) << class
-        })
+        });
+        Needed { classes, anchors: self.anchors.needed(ends) }
     }
 
-    /// Those that `bits` say.
-    pub fn wanted(&self, bits: u8) -> impl Iterator<Item = &PayloadDatabase> {
-        let wanted = move |&(class, _): &(usize, _)| bits & (1 << class) != 0;
+    /// Those that `needed` says.
+    pub fn wanted(&self, needed: Needed) -> impl Iterator<Item = &PayloadDatabase> {
+        let wanted = move |&(class, _): &(usize, _)| needed.classes & (1 << class) != 0;
         self.classes.iter().enumerate().filter(wanted).filter_map(|(_, database)| database.as_ref())
-    }
-}
-
-impl PayloadDatabase {
-    fn is_about(&self, ends: &Ends) -> bool {
-        self.headers.as_ref().is_none_or(|headers| headers.iter().any(|header| header.covers(ends)))
     }
 }
 
@@ -184,9 +186,11 @@ pub(super) fn build(rules: &[Ready], compiler: &mut Compiler<'_>) -> Result<Payl
                 let limit = &mut limits[class as usize];
                 *limit = (*limit).max(class.limit(chosen.place, payload_max));
             }
-            databases.anchors = Anchors::new(anchored);
+            databases.anchors = Anchors::new(anchored, rules);
             for (class, pairs) in pairs.into_iter().enumerate() {
-                let headers = distinct(rules, &pairs);
+                let numbers: BTreeSet<RuleIndex> = pairs.iter().map(|&(_, number)| number).collect();
+                let headers = numbers.into_iter().filter_map(|number| rules.get(number as usize));
+                let headers = DistinctHeaders::of(headers.map(|rule| &rule.header));
                 let database = compiler.database(pairs)?;
                 databases.classes[class] = database.map(|database| PayloadDatabase {
                     database,
@@ -198,22 +202,6 @@ pub(super) fn build(rules: &[Ready], compiler: &mut Compiler<'_>) -> Result<Payl
         }
     }
     Ok(payload)
-}
-
-/// The headers of the rules, each once.
-fn distinct(rules: &[Ready], pairs: &[(Literal, RuleIndex)]) -> Option<Vec<ReadyHeader>> {
-    let mut headers: Vec<ReadyHeader> = Vec::new();
-    let numbers: BTreeSet<RuleIndex> = pairs.iter().map(|&(_, number)| number).collect();
-    for header in numbers.into_iter().filter_map(|number| rules.get(number as usize)).map(|rule| &rule.header)
-    {
-        if !headers.contains(header) {
-            if headers.len() == HEADERS_MAX {
-                return None;
-            }
-            headers.push(header.clone());
-        }
-    }
-    Some(headers)
 }
 
 /// How much payload the rule's packets have at most, if it says (`dsize`).

@@ -31,7 +31,7 @@ pub struct Ready {
     pub state: Vec<ReadyState>,
     /// The content by which it is found.
     pub chosen: Option<Chosen>,
-    /// The content in a fixed place by which it is found in single packets, if it has one.
+    /// The content with a place by which it is found in single packets, if it has one.
     pub anchor: Option<Chosen>,
 }
 

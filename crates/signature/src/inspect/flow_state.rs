@@ -2,7 +2,7 @@
 
 use app::Stage;
 
-use crate::compile::RuleIndex;
+use crate::compile::{Needed, RuleIndex};
 
 /// What signatures remember of one flow. A few dozen bytes until a rule has something to remember.
 #[derive(Debug, Default)]
@@ -13,22 +13,14 @@ pub struct FlowState {
     integers: Vec<(u32, u32)>,
     /// Rules without a fast pattern whose header fits packets of a direction; `None` until its first packet.
     pub(super) headers_fit: [Option<Box<[RuleIndex]>>; 2],
-    /// Databases of payload that it needs, by direction, where `headers_fit` is known.
-    pub(super) needed: [Needed; 2],
+    /// What looking into its packets and its stream needs, by direction, where `headers_fit` is known.
+    pub(super) needed: [[Needed; 2]; 2],
     /// The rule set that `headers_fit` and `transactions` speak of.
     pub(super) set_number: u64,
     /// A rule said that the flow may pass.
     pub(super) passed: bool,
     /// Transactions that are open, oldest first.
     pub(super) transactions: Vec<TransactionState>,
-}
-
-/// Databases of payload that packets of one direction need, as bits of
-/// [`PayloadDatabases::wanted`](crate::compile::PayloadDatabases::wanted).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Needed {
-    pub(super) packet: u8,
-    pub(super) stream: u8,
 }
 
 /// Names that a flow can have set at one time; more are not set, and counted.

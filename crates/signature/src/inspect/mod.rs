@@ -21,12 +21,11 @@ use analyze::Session;
 use app::Direction;
 use rules::ir::Action;
 
-use crate::compile::{PayloadDatabase, PayloadSlot, RuleIndex, RuleSet};
+use crate::compile::{Needed, PayloadDatabase, PayloadSlot, RuleIndex, RuleSet};
 use crate::literal::{EngineError, Workspace};
 use crate::verify;
 use rule::may_match;
 
-use flow_state::Needed;
 pub use flow_state::{FlowState, NAMES_MAX};
 pub use hosts::Hosts;
 pub use subject::{FlowFacts, Stream, Subject};
@@ -227,10 +226,15 @@ impl Inspector {
 
     /// Rules without a fast pattern, and which databases are needed for the others. Headers are compared once for each
     /// direction of a flow.
-    fn find_unfiltered(&mut self, subject: &Subject<'_>, state: &mut FlowState, has_flow: bool) -> Needed {
+    fn find_unfiltered(
+        &mut self,
+        subject: &Subject<'_>,
+        state: &mut FlowState,
+        has_flow: bool,
+    ) -> [Needed; 2] {
         let way = subject.direction.index();
         let (Some(fit), Some(needed)) = (state.headers_fit.get_mut(way), state.needed.get_mut(way)) else {
-            return Needed::default();
+            return <[Needed; 2]>::default();
         };
         let candidates = &mut self.scratch.candidates;
         if let Some(rules) = fit {
@@ -239,11 +243,8 @@ impl Inspector {
         }
         let set = &self.set;
         let of = |slot: PayloadSlot| set.payload.get(slot as usize).and_then(|ways| ways.get(way));
-        let bits = |slot| of(slot).map_or(0, |databases| databases.needed(&subject.ends));
-        let packet = PayloadSlot::of(subject.ends.transport);
-        let is_tcp = packet == PayloadSlot::TcpPacket;
-        *needed =
-            Needed { packet: bits(packet), stream: if is_tcp { bits(PayloadSlot::TcpStream) } else { 0 } };
+        *needed = [PayloadSlot::of(subject.ends.transport), PayloadSlot::TcpStream]
+            .map(|slot| of(slot).map_or_else(Needed::default, |databases| databases.needed(&subject.ends)));
         let covers = |rule: RuleIndex| {
             set.rules.get(rule as usize).is_some_and(|rule| rule.header.covers(&subject.ends))
         };
@@ -272,15 +273,15 @@ impl Inspector {
     }
 
     /// Looks for fast patterns in the payload.
-    fn scan_payload(&mut self, subject: &Subject<'_>, needed: Needed) {
+    fn scan_payload(&mut self, subject: &Subject<'_>, [packet, stream]: [Needed; 2]) {
         let way = subject.direction.index();
         let candidates = &mut self.scratch.candidates;
         let mut scanned = 0;
-        let mut scan = |slot: PayloadSlot, needed: u8, bytes: &[u8], fresh: usize| {
+        let mut scan = |slot: PayloadSlot, needed: Needed, bytes: &[u8], fresh: usize| {
             let Some(databases) = self.set.payload.get(slot as usize).and_then(|ways| ways.get(way)) else {
                 return;
             };
-            databases.anchors.find(bytes, fresh, |rule| candidates.add(rule));
+            databases.anchors.find(bytes, needed.anchors, fresh, |rule| candidates.add(rule));
             // Without databases there is no workspace.
             let Some(workspace) = &self.workspace else { return };
             for PayloadDatabase { database, reach, payload_max, .. } in databases.wanted(needed) {
@@ -297,14 +298,15 @@ impl Inspector {
             }
         };
         if !subject.payload.is_empty() {
-            scan(PayloadSlot::of(subject.ends.transport), needed.packet, subject.payload, 0);
+            let slot = PayloadSlot::of(subject.ends.transport);
+            scan(slot, packet, subject.payload, 0);
             // A segment that no stream took is a stream of its own.
-            if !subject.in_stream {
-                scan(PayloadSlot::TcpStream, needed.stream, subject.payload, 0);
+            if slot == PayloadSlot::TcpPacket && !subject.in_stream {
+                scan(PayloadSlot::TcpStream, stream, subject.payload, 0);
             }
         }
-        if let Some(stream) = subject.stream {
-            scan(PayloadSlot::TcpStream, needed.stream, stream.bytes, stream.fresh);
+        if let Some(window) = subject.stream {
+            scan(PayloadSlot::TcpStream, stream, window.bytes, window.fresh);
         }
         self.counts.scanned_bytes += scanned;
         self.counts.candidates += candidates.rules.len() as u64;
