@@ -22,6 +22,11 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Config, Rules};
 use failure::{Failure, print};
 
+/// Transactions and events are many small allocations; this allocator takes less of a worker's time than the system's
+/// (`docs/benchmarks.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // clap answers mistakes of usage itself, with exit code 2.
     let outcome = match Cli::parse().command {
