@@ -21,7 +21,8 @@ pub(super) fn answer_record(to: &mut Vec<u8>, message: &Message) {
     to.push(b'}');
 }
 
-/// What alerts say of a transaction: `"dns":{…}`.
+/// What alerts say of a transaction: `"dns":{…}`. Beside what version 2 of the format has there, a request's is told as
+/// version 3 tells it: `queries`, and `z` once for the message.
 pub(super) fn context(to: &mut Vec<u8>, message: &Message, is_response: bool, tx_id: u64) {
     if is_response {
         literal(to, r#""dns":{"answer":{"#);
@@ -35,13 +36,34 @@ pub(super) fn context(to: &mut Vec<u8>, message: &Message, is_response: bool, tx
         query(to, message, question, tx_id);
         to.push(b'}');
     }
+    literal(to, "]");
+    if message.header.z() {
+        literal(to, r#","z":true"#);
+    }
+    literal(to, r#","queries":["#);
+    for (index, question) in message.questions.iter().enumerate() {
+        literal(to, if index == 0 { r#"{"rrname":"# } else { r#",{"rrname":"# });
+        bytes(to, &question.name);
+        truncation(to, question);
+        literal(to, r#","rrtype":""#);
+        names::rrtype(to, question.rrtype);
+        literal(to, r#""}"#);
+    }
     literal(to, "]}");
+}
+
+/// Says that a question's name is cut, if it is.
+fn truncation(to: &mut Vec<u8>, question: &Question) {
+    if question.truncated {
+        literal(to, r#","rrname_truncated":true"#);
+    }
 }
 
 fn query(to: &mut Vec<u8>, message: &Message, question: &Question, tx_id: u64) {
     number_after(to, r#""type":"query","id":"#, u64::from(message.header.id));
     literal(to, r#","rrname":"#);
     bytes(to, &question.name);
+    truncation(to, question);
     literal(to, r#","rrtype":""#);
     names::rrtype(to, question.rrtype);
     number_after(to, r#"","tx_id":"#, tx_id);
@@ -77,6 +99,7 @@ fn answer(to: &mut Vec<u8>, message: &Message) {
     if let Some(question) = message.questions.first() {
         literal(to, r#","rrname":"#);
         bytes(to, &question.name);
+        truncation(to, question);
         literal(to, r#","rrtype":""#);
         names::rrtype(to, question.rrtype);
         to.push(b'"');

@@ -72,6 +72,8 @@ pub(super) struct Oddities {
 pub(super) struct Question {
     pub name: Vec<u8>,
     pub rrtype: u16,
+    /// The name was too long, and is cut.
+    pub truncated: bool,
 }
 
 /// What a record says.
@@ -127,10 +129,13 @@ impl Message {
             Reader { message: bytes, rest: bytes.get(HEADER_BYTES..)?, oddities: Oddities::default() };
         let mut message = Self { header, ..Self::default() };
         for _ in 0..header.questions {
+            let before = std::mem::take(&mut reader.oddities.truncated);
             let name = reader.name()?;
+            let truncated = reader.oddities.truncated;
+            reader.oddities.truncated |= before;
             let rrtype = reader.u16()?;
             reader.u16()?;
-            message.questions.push(Question { name, rrtype });
+            message.questions.push(Question { name, rrtype, truncated });
         }
         for _ in 0..header.answers {
             reader.record(&mut message.answers)?;
