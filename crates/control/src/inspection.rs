@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use analyze::{DecompressLimits, HttpLimits, PortList, WindowLimits};
 use app::Buffer;
-use dataplane::{AlertOptions, TenantInspection};
+use dataplane::{AlertOptions, ExceptionPolicy, Forwarded, TenantInspection};
 use flow::stream::StreamConfig;
 use signature::{Hosts, Options, RuleSet};
 
@@ -70,6 +70,16 @@ fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> Ten
             payload_bytes_max: written.alerts.payload_bytes_max.get() as usize,
             packet: written.alerts.packet,
             metadata: written.alerts.metadata,
+        },
+        forwarded: (written.alerts.xff != config::Forwarding::Off).then(|| Forwarded {
+            header: written.alerts.xff_header.clone(),
+            overwrite: written.alerts.xff == config::Forwarding::Overwrite,
+            reverse: written.alerts.xff_deployment == config::Deployment::Reverse,
+        }),
+        midstream_policy: match stream.midstream_policy {
+            config::ExceptionPolicy::Ignore => ExceptionPolicy::Ignore,
+            config::ExceptionPolicy::PassFlow => ExceptionPolicy::PassFlow,
+            config::ExceptionPolicy::Bypass => ExceptionPolicy::Bypass,
         },
     }
 }

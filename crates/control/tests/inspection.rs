@@ -44,6 +44,9 @@ fn every_setting_arrives() {
     let alert = rest.alert;
     assert_eq!((alert.payload, alert.payload_printable, alert.payload_bytes_max), (true, true, 1006));
     assert_eq!((alert.packet, alert.metadata), (true, false));
+    let forwarded = rest.forwarded.as_ref().unwrap();
+    assert_eq!((forwarded.header.as_str(), forwarded.overwrite, forwarded.reverse), ("Client", true, false));
+    assert_eq!(rest.midstream_policy, dataplane::ExceptionPolicy::PassFlow);
     let analyze = &rest.analyze;
     assert!(!analyze.enabled.has(Protocol::Smb) && analyze.enabled.has(Protocol::Modbus));
     assert_eq!((analyze.limits.transactions_max, analyze.limits.http.transactions), (1008, 2010));
@@ -73,6 +76,7 @@ fn defaults_agree_with_those_of_the_crates_below() {
     assert_eq!((tenant.stream, tenant.stream_bytes_max), (default.stream, default.stream_bytes_max));
     assert_eq!((tenant.alert, tenant.signature), (default.alert, default.signature));
     assert_eq!(tenant.verify_checksums, default.verify_checksums);
+    assert_eq!((&tenant.forwarded, tenant.midstream_policy), (&default.forwarded, default.midstream_policy));
     assert_eq!(tenant.analyze, default.analyze);
     assert!(tenant.rules.is_none() && inspections.rules.is_empty());
 }

@@ -33,7 +33,9 @@ pub use counters::{Counter, Totals, Traffic, WorkerCounters};
 pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, PortSpec};
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
-pub use inspection::{AlertOptions, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
+pub use inspection::{
+    AlertOptions, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
+};
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
 pub use records::Records;

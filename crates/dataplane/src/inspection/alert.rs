@@ -1,5 +1,7 @@
 //! Alerts as events.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::json::{literal, number_after, string, timestamp};
@@ -8,7 +10,7 @@ use rules::ir::{Action, Meta};
 use signature::{Alert, Subject};
 
 use super::flow::InspectedFlow;
-use super::{AlertOptions, Inspection, Moment, log};
+use super::{AlertOptions, Inspection, Moment, log, variables};
 use crate::records::Records;
 
 impl Moment<'_> {
@@ -32,8 +34,16 @@ impl Inspection {
         moment: &Moment<'_>,
         records: &mut Records,
     ) {
-        let detail = log::describe(flow, "alert", moment, records);
-        let Some((mut members, options)) = self.rule_members(found, moment) else { return };
+        let mut detail = log::describe(flow, "alert", moment, records);
+        let client = self.forwarded(found, flow, moment);
+        let beside = client.filter(|(_, overwrite)| !overwrite).map(|(client, _)| client);
+        if let (Some((client, true)), Some((source, destination))) = (client, &mut detail.addresses) {
+            *match moment.direction {
+                app::Direction::ToServer => source,
+                app::Direction::ToClient => destination,
+            } = client;
+        }
+        let Some((mut members, options)) = self.rule_members(found, beside, moment) else { return };
         if let Some(session) = &mut flow.session
             && let Some(id) = found.transaction
         {
@@ -60,6 +70,12 @@ impl Inspection {
             },
         );
         flow_members(&mut members, flow);
+        if options.metadata
+            && let Some(signatures) =
+                self.tenants.get(usize::from(moment.tenant.0)).and_then(|tenant| tenant.signatures.as_ref())
+        {
+            variables::members(&mut members, &flow.signature, signatures.set().state_names());
+        }
         payload_members(&mut members, options, data, moment);
         records.push(Event::Detail(Box::new(Detail { tx_id: found.transaction, members, ..detail })));
         records.count_alert(moment.tenant);
@@ -73,7 +89,7 @@ impl Inspection {
         subject: &Subject<'_>,
         records: &mut Records,
     ) {
-        let Some((mut members, options)) = self.rule_members(found, moment) else { return };
+        let Some((mut members, options)) = self.rule_members(found, None, moment) else { return };
         payload_members(&mut members, options, None, moment);
         let ends = &subject.ends;
         let (protocol, vlans, ports) =
@@ -113,18 +129,42 @@ impl Inspection {
     }
 
     /// `"alert":{…}`, and what alerts of this tenant carry.
-    fn rule_members(&self, found: Alert, moment: &Moment<'_>) -> Option<(Vec<u8>, AlertOptions)> {
+    fn rule_members(
+        &self,
+        found: Alert,
+        client: Option<IpAddr>,
+        moment: &Moment<'_>,
+    ) -> Option<(Vec<u8>, AlertOptions)> {
         let tenant = self.tenants.get(usize::from(moment.tenant.0))?;
         let rule = &tenant.signatures.as_ref()?.set().rule(found.rule)?.rule;
         let options = tenant.config.alert;
         let mut members = Vec::with_capacity(512);
-        rule_object(&mut members, rule.action, &rule.meta, options.metadata);
+        rule_object(&mut members, rule.action, &rule.meta, options.metadata, client);
         Some((members, options))
+    }
+
+    /// The client that a proxy has spoken for in the alert's transaction or, if it has none, in any, and whether it is to
+    /// take the place of the flow's.
+    fn forwarded(
+        &self,
+        found: Alert,
+        flow: &mut InspectedFlow,
+        moment: &Moment<'_>,
+    ) -> Option<(IpAddr, bool)> {
+        let tenant = self.tenants.get(usize::from(moment.tenant.0))?;
+        let wanted = tenant.config.forwarded.as_ref()?;
+        let mut client = None;
+        flow.session.as_mut()?.for_each_transaction(&mut |transaction| {
+            if client.is_none() && found.transaction.is_none_or(|id| id == transaction.id()) {
+                client = transaction.forwarded(&wanted.header, wanted.reverse);
+            }
+        });
+        Some((client?, wanted.overwrite))
     }
 }
 
 /// The rule, as EVE's `alert` object.
-fn rule_object(to: &mut Vec<u8>, action: Action, meta: &Meta, with_metadata: bool) {
+fn rule_object(to: &mut Vec<u8>, action: Action, meta: &Meta, with_metadata: bool, client: Option<IpAddr>) {
     // Nothing is taken out of the traffic, so everything is allowed, whatever the rule would do in its path.
     let action = match action {
         Action::Alert | Action::Pass | Action::Config | Action::Drop | Action::Reject => "allowed",
@@ -156,6 +196,11 @@ fn rule_object(to: &mut Vec<u8>, action: Action, meta: &Meta, with_metadata: boo
             literal(to, "]");
         }
         literal(to, "}");
+    }
+    if let Some(client) = client {
+        literal(to, r#","xff":""#);
+        event::json::address(to, client);
+        literal(to, "\"");
     }
     literal(to, "}");
 }
@@ -239,7 +284,7 @@ mod tests {
             ..Meta::default()
         };
         let mut text = Vec::new();
-        rule_object(&mut text, Action::Alert, &meta, true);
+        rule_object(&mut text, Action::Alert, &meta, true, None);
         assert_eq!(
             String::from_utf8_lossy(&text),
             r#""alert":{"action":"allowed","gid":1,"signature_id":7,"rev":2,"signature":"say \"hi\"","category":"Misc activity","severity":3,"metadata":{"created_at":["2020"],"tag":["a","b"]}}"#

@@ -24,6 +24,33 @@ pub struct TenantInspection {
     pub verify_checksums: bool,
     /// What its alerts carry.
     pub alert: AlertOptions,
+    /// Alerts name the client that a proxy has spoken for.
+    pub forwarded: Option<Forwarded>,
+    /// What becomes of TCP connections whose beginning was not seen.
+    pub midstream_policy: ExceptionPolicy,
+}
+
+/// What is done with a flow that cannot be inspected as it should.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ExceptionPolicy {
+    /// It is inspected as far as that goes.
+    #[default]
+    Ignore,
+    /// No rule is asked about it any more; its protocol is still followed and logged.
+    PassFlow,
+    /// It is only counted.
+    Bypass,
+}
+
+/// How alerts name the client that a proxy has spoken for (`X-Forwarded-For`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Forwarded {
+    /// The header field.
+    pub header: String,
+    /// It takes the place of the client's address; otherwise it stands beside it, as `alert.xff`.
+    pub overwrite: bool,
+    /// The proxies stand before our servers, so the last address counts; otherwise before our clients: the first.
+    pub reverse: bool,
 }
 
 /// What alerts carry beside the rule, the flow and the transaction.
@@ -64,6 +91,8 @@ impl Default for TenantInspection {
             analyze: analyze::Config::default(),
             verify_checksums: true,
             alert: AlertOptions::default(),
+            forwarded: None,
+            midstream_policy: ExceptionPolicy::Ignore,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use analyze::Session;
 use app::Direction;
-use flow::stream::Stream;
+use flow::stream::{Stream, StreamBudget};
 use flow::{EndReason, Flow, Orientation};
 use signature::{FlowFacts, FlowState};
 use wire::TenantId;
+
+use super::ExceptionPolicy;
 
 /// What inspection keeps of one flow.
 pub(super) struct InspectedFlow {
@@ -36,6 +38,8 @@ pub(super) struct InspectedFlow {
     pub(super) signature: FlowState,
     /// A rule has spoken.
     pub(super) alerted: bool,
+    /// No rule is asked about it any more, because of an exception policy.
+    pub(super) passed: bool,
 }
 
 impl InspectedFlow {
@@ -54,6 +58,18 @@ impl InspectedFlow {
         }
         // Headers of rules were compared for the other direction.
         self.signature = FlowState::default();
+    }
+
+    /// Does with it what the policy wants.
+    #[cold]
+    pub(super) fn except(&mut self, policy: ExceptionPolicy, budget: &mut StreamBudget) {
+        self.passed |= policy != ExceptionPolicy::Ignore;
+        if policy == ExceptionPolicy::Bypass {
+            if let Some(mut stream) = self.stream.take() {
+                stream.close(budget);
+            }
+            self.session = None;
+        }
     }
 
     /// Counts a packet that came in `frames` frames of `bytes`.

@@ -13,10 +13,12 @@ mod config;
 mod fault;
 mod flow;
 mod log;
+mod variables;
 
 use std::sync::Arc;
 
-use ::flow::stream::{Chunk, StreamBudget, StreamEvent, StreamEvents};
+use ::flow::stream::{Chunk, Outcome, StreamBudget, StreamEvent, StreamEvents};
+use ::flow::tcp::{FIN, RST};
 use ::flow::{EndReason, Flow};
 use analyze::Session;
 use app::Direction;
@@ -30,7 +32,7 @@ use crate::pipeline::Plan;
 use crate::records::Records;
 use flow::InspectedFlow;
 
-pub use config::{AlertOptions, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
+pub use config::{AlertOptions, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
 
 /// One worker's inspection.
 pub(crate) struct Inspection {
@@ -122,6 +124,7 @@ impl Inspection {
                 .map(|transport| Session::new(transport, tuple.src_port, tuple.dst_port)),
             signature: signature::FlowState::default(),
             alerted: false,
+            passed: false,
         });
         if let Some(place) = self.free.pop()
             && let Some(slot) = self.flows.get_mut(place as usize)
@@ -339,6 +342,14 @@ impl Inspection {
             time_us,
         );
         flow.facts.established = segment.was_established;
+        let unseen = stream.is_midstream() || segment.outcome == Outcome::NoSession;
+        if unseen && config.midstream_policy != ExceptionPolicy::Ignore && packet.tcp.flags & (FIN | RST) == 0
+        {
+            flow.except(config.midstream_policy, &mut tenant.budget);
+            if flow.stream.is_none() {
+                return Seen { reassembled, ..Seen::default() };
+            }
+        }
         // What a segment releases is what the other side sent, as far as this one acknowledges it.
         tenant.read_stream(flow, direction.flipped(), time_us);
         tenant.read_stream(flow, direction, time_us);
@@ -358,8 +369,8 @@ impl Inspection {
         if let Some(stream) = &flow.stream {
             flow.facts.stream_bytes = Direction::BOTH.map(|way| u64::from(stream.size(way)));
         }
-        let InspectedFlow { stream, session, signature, facts, entry, client, .. } = flow;
-        if let Some(signatures) = tenant.signatures.as_mut().filter(|_| plan.signatures) {
+        let InspectedFlow { stream, session, signature, facts, entry, client, passed, .. } = flow;
+        if let Some(signatures) = tenant.signatures.as_mut().filter(|_| plan.signatures && !*passed) {
             let mut events = Vec::new();
             if !seen.events.is_empty() {
                 events.extend(seen.events.iter().map(StreamEvent::as_str));

@@ -79,6 +79,11 @@ fn setting(name: &str, value: &str, set: &mut impl FnMut(&'static str, String)) 
     let yes = matches!(value, "yes" | "true" | "on");
     match name {
         "stream.midstream" => set("inspection.stream", format!("midstream = {yes}")),
+        "stream.midstream-policy" | "exception-policy" => {
+            // What would take traffic out is ignored by the reference, too, where it only listens.
+            let policy = if matches!(value, "pass-flow" | "bypass") { value } else { "ignore" };
+            set("inspection.stream", format!("midstream_policy = {policy:?}"));
+        }
         "stream.async-oneside" => set("inspection.stream", format!("async_oneside = {yes}")),
         "stream.inline" => set("inspection.stream", format!("inline = {yes}")),
         "packet-alert-max" => set("inspection.alerts", format!("per_packet_max = {value}")),
@@ -107,6 +112,10 @@ fn setting(name: &str, value: &str, set: &mut impl FnMut(&'static str, String)) 
             set("inspection.alerts", format!("payload_bytes_max = {}", bytes(value)));
         }
         Some("packet") => set("inspection.alerts", format!("packet = {yes}")),
+        Some("xff.enabled") if !yes => set("inspection.alerts", "xff = \"off\"".to_owned()),
+        Some("xff.mode") => set("inspection.alerts", format!("xff = {value:?}")),
+        Some("xff.deployment") => set("inspection.alerts", format!("xff_deployment = {value:?}")),
+        Some("xff.header") => set("inspection.alerts", format!("xff_header = {value:?}")),
         Some("metadata") => set("inspection.alerts", format!("metadata = {yes}")),
         _ => {}
     }

@@ -13,6 +13,7 @@ mod order;
 mod payload;
 mod place;
 mod ready;
+mod state_names;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use payload::{Needed, PayloadDatabase, PayloadDatabases, PayloadSlot};
 pub use place::Place;
 pub use ready::{IntegerOperand, Ready, ReadyGroup, ReadyState};
 use rules::ir::Rule;
+pub use state_names::StateNames;
 use thiserror::Error;
 use wire::L4;
 
@@ -58,6 +60,8 @@ pub enum BuildError {
 #[derive(Debug)]
 pub struct RuleSet {
     pub(crate) rules: Vec<Ready>,
+    /// What its flowbits and flowints are called.
+    pub(crate) state_names: StateNames,
     /// Databases of payload, by [`PayloadSlot`] and direction.
     pub(crate) payload: [[PayloadDatabases; 2]; PayloadSlot::COUNT],
     /// Every buffer with transforms that a rule looks into.
@@ -129,6 +133,7 @@ impl RuleSet {
             address_only,
             packet_unfiltered,
             transaction_unfiltered,
+            state_names: StateNames::new(&ready, names),
             rules: ready,
         };
         Ok(Compiled { set, refused })
@@ -142,6 +147,11 @@ impl RuleSet {
     /// One of them.
     pub fn rule(&self, number: RuleIndex) -> Option<&Ready> {
         self.rules.get(number as usize)
+    }
+
+    /// What its flowbits and flowints are called.
+    pub const fn state_names(&self) -> &StateNames {
+        &self.state_names
     }
 
     /// The databases that payload of a transport (TCP: its stream) going `direction` is looked into with.

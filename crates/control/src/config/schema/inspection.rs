@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::config::number::Whole;
-use crate::config::value::{Overlap, PortRange, ProtocolName, Variable, Verify};
+use crate::config::value::{
+    Deployment, ExceptionPolicy, Forwarding, Overlap, PortRange, ProtocolName, Variable, Verify,
+};
 
 /// `[inspection]`: how the traffic of every tenant is inspected that says nothing else.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -126,6 +128,8 @@ overridable! {
     Stream, OwnStream, {
         /// Whether connections are picked up whose beginning was not seen.
         midstream: bool = false,
+        /// What becomes of connections whose beginning was not seen.
+        midstream_policy: ExceptionPolicy = ExceptionPolicy::Ignore,
         /// Whether connections are followed of which only one side is seen.
         async_oneside: bool = false,
         /// Whether data is inspected as it arrives rather than when its receiver has acknowledged it.
@@ -162,6 +166,12 @@ overridable! {
         packet: bool = false,
         /// Whether alerts carry the metadata of their rule.
         metadata: bool = true,
+        /// Whether alerts of HTTP name the client that a proxy has spoken for.
+        xff: Forwarding = Forwarding::Off,
+        /// Where those proxies stand.
+        xff_deployment: Deployment = Deployment::Reverse,
+        /// The header field in which they say so.
+        xff_header: String = "X-Forwarded-For".to_owned(),
         /// The most alerts of one packet.
         per_packet_max: Whole<1, 255> = Whole::clamped(15),
     }

@@ -153,6 +153,41 @@ words!(
 );
 
 words!(
+    /// What is done with a flow that cannot be inspected as it should.
+    ExceptionPolicy,
+    "\"ignore\", \"pass-flow\" or \"bypass\"; nothing is dropped or rejected, as Forebay stands beside the traffic's path", {
+        /// It is inspected as far as that goes.
+        Ignore = "ignore",
+        /// No rule is asked about it.
+        PassFlow = "pass-flow",
+        /// It is only counted.
+        Bypass = "bypass",
+    }
+);
+
+words!(
+    /// How alerts name the client that a proxy has spoken for.
+    Forwarding, "\"off\", \"extra-data\" or \"overwrite\"", {
+        /// They do not.
+        Off = "off",
+        /// Beside the packet's addresses.
+        ExtraData = "extra-data",
+        /// In the place of the packet's address.
+        Overwrite = "overwrite",
+    }
+);
+
+words!(
+    /// Where proxies stand that note for whom they speak.
+    Deployment, "\"forward\" or \"reverse\"", {
+        /// Before our clients: the first address they note counts.
+        Forward = "forward",
+        /// Before our servers: the last.
+        Reverse = "reverse",
+    }
+);
+
+words!(
     /// How frames of a port find their tenant.
     PortMode, "\"access\" or \"trunk\"", {
         /// Every frame belongs to the port's tenant (a VF with a port VLAN, which strips the tag).
