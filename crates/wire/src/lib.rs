@@ -11,6 +11,7 @@ pub mod buffer;
 pub mod checksum;
 pub mod icmp;
 pub mod malformed;
+pub mod oddity;
 pub mod packet;
 mod parse;
 pub mod protocol;
@@ -18,5 +19,6 @@ pub mod tuple;
 
 pub use buffer::PacketBuf;
 pub use malformed::Malformed;
+pub use oddity::{Oddities, Oddity};
 pub use packet::{Encapsulation, Fragment, Icmp, IcmpError, L3, L4, Packet, ParseOptions, Tcp, Vlans};
 pub use tuple::{Addr, NTuple, TenantId};

@@ -1,8 +1,8 @@
-//! Packets that could not be taken whole, as rules about `decode-event` see them.
+//! Packets that could not be taken whole or are odd, as rules about `decode-event` see them.
 
 use flow::defrag::DropReason;
 use signature::{Ends, Subject};
-use wire::{L3, Malformed, Packet, TenantId};
+use wire::{L3, Malformed, Oddity, Packet, TenantId};
 
 use super::{Inspection, Moment};
 use crate::reason::Reason;
@@ -63,32 +63,91 @@ fn of_header(fault: Malformed) -> &'static [&'static str] {
     }
 }
 
+/// The rule language's name of what is odd about IPv6 extension headers.
+const fn of_oddity(oddity: Oddity) -> &'static str {
+    match oddity {
+        Oddity::FragmentUseless => "ipv6.exthdr_useless_fh",
+        Oddity::FragmentRepeated => "ipv6.exthdr_dupl_fh",
+        Oddity::FragmentReserved => "ipv6.fh_non_zero_reserved_field",
+        Oddity::RoutingRepeated => "ipv6.exthdr_dupl_rh",
+        Oddity::RoutingTypeZero => "ipv6.rh_type_0",
+        Oddity::HopByHopRepeated => "ipv6.exthdr_dupl_hh",
+        Oddity::DestinationRepeated => "ipv6.exthdr_dupl_dh",
+        Oddity::AuthenticationRepeated => "ipv6.exthdr_dupl_ah",
+        Oddity::AuthenticationReserved => "ipv6.exthdr_ah_res_not_null",
+    }
+}
+
 impl Inspection {
-    /// Asks the rules about a frame that goes no further for `reason`. It is no part of any flow.
+    /// Asks the rules about a frame that goes no further for `reason`; `packet` is as far as parsing came. It is no part
+    /// of any flow, and who it is from and to is not believed.
     #[cold]
     pub(crate) fn fault(
         &mut self,
         tenant: TenantId,
-        (reason, network): (Reason, L3),
+        (reason, packet): (Reason, &Packet),
         frame: &[u8],
         time: PacketTime,
         records: &mut Records,
     ) {
-        let names = names(reason, network);
+        let mut names = names(reason, packet.l3).to_vec();
+        if matches!(reason, Reason::Malformed(_)) {
+            names.extend(packet.oddities(frame).iter().map(of_oddity));
+        }
+        self.ask(tenant, &Packet::default(), frame, &names, time, records);
+    }
+
+    /// Asks the rules about what is odd about the extension headers of a packet that goes on its way.
+    #[cold]
+    pub(crate) fn odd_headers(
+        &mut self,
+        tenant: TenantId,
+        packet: &Packet,
+        frame: &[u8],
+        time: PacketTime,
+        records: &mut Records,
+    ) {
+        let names: Vec<_> = packet.oddities(frame).iter().map(of_oddity).collect();
+        self.ask(tenant, packet, frame, &names, time, records);
+    }
+
+    /// Asks the rules about a fragment that overlaps another, and went into its datagram all the same.
+    #[cold]
+    pub(crate) fn overlap(
+        &mut self,
+        tenant: TenantId,
+        packet: &Packet,
+        frame: &[u8],
+        time: PacketTime,
+        records: &mut Records,
+    ) {
+        let name = if packet.l3 == L3::Ipv6 { "ipv6.frag_overlap" } else { "ipv4.frag_overlap" };
+        self.ask(tenant, packet, frame, &[name], time, records);
+    }
+
+    /// Asks the rules about what the decoder has noticed.
+    fn ask(
+        &mut self,
+        tenant: TenantId,
+        packet: &Packet,
+        frame: &[u8],
+        names: &[&'static str],
+        time: PacketTime,
+        records: &mut Records,
+    ) {
         let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
         let Some(signatures) = state.signatures.as_mut().filter(|_| !names.is_empty()) else { return };
-        let packet = Packet::default();
         let moment = Moment {
             time_us: time.recorded_us,
             number: time.number,
             direction: app::Direction::ToServer,
-            packet: Some((&packet, frame)),
+            packet: Some((packet, frame)),
             tenant,
         };
         let subject = Subject {
             time_us: moment.time_us,
             direction: moment.direction,
-            ends: Ends::of(&packet),
+            ends: Ends::of(packet),
             packet: moment.packet,
             payload: &[],
             in_stream: false,

@@ -227,6 +227,9 @@ impl Inspection {
     ) {
         let plan = self.plans.get(usize::from(meta.pipeline)).copied().unwrap_or_default();
         let packet = &meta.packet;
+        if packet.has_extensions() && plan.signatures {
+            self.odd_headers(tenant, packet, frame, meta.time, records);
+        }
         for _ in 0..plan.checksums {
             counters.checksum_wrong.add(u64::from(is_damaged(packet, frame)));
         }

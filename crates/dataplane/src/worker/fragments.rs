@@ -23,8 +23,10 @@ impl Path {
         if slot.packet.l3 == L3::Ipv4 { &decode.fragments_ipv4 } else { &decode.fragments_ipv6 }.add(1);
         let mut frame = Vec::new();
         let frame = mbuf.contiguous(&mut frame);
+        let (packet, time) = (&slot.packet, slot.time);
+        self.inspection.odd_headers(tenant, packet, frame, time, &mut self.records);
         let now_ns = slot.time.monotonic_us.saturating_mul(1000);
-        let mut outcome = self.defrag.push(frame, &slot.packet, tenant, now_ns);
+        let mut outcome = self.defrag.push(frame, packet, tenant, now_ns);
         // The frames that stand behind the outcome, besides this one, have been counted as held.
         let mut frames = Count { packets: 1, bytes: u64::from(slot.frame_bytes) };
         loop {
@@ -32,6 +34,9 @@ impl Path {
                 Outcome::Complete(datagram) => {
                     frames = datagram.frames;
                     let whole = ethernet_frame(frame, datagram.bytes);
+                    if self.defrag.overlapped() {
+                        self.inspection.overlap(tenant, packet, frame, time, &mut self.records);
+                    }
                     let parsed = Packet::parse_ethernet(&whole, &self.parse)
                         .and_then(|p| p.innermost(&whole, &self.parse));
                     match parsed {
@@ -44,12 +49,14 @@ impl Path {
                 }
                 Outcome::Held => {
                     self.fragments_held += 1;
+                    if self.defrag.overlapped() {
+                        self.inspection.overlap(tenant, packet, frame, time, &mut self.records);
+                    }
                     return self.publish_held();
                 }
                 Outcome::Dropped(reason) => {
                     let reason = Reason::Fragment(reason);
-                    let fault = (reason, slot.packet.l3);
-                    self.inspection.fault(tenant, fault, frame, slot.time, &mut self.records);
+                    self.inspection.fault(tenant, (reason, packet), frame, time, &mut self.records);
                     self.release(frames);
                     return self.lose(slot.tenant, reason, frames);
                 }

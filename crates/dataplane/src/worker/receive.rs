@@ -382,7 +382,7 @@ impl Path {
             };
             kept |= 1 << place;
             if let (Reason::Malformed(_), Some(mbuf)) = (reason, burst.get(place)) {
-                let fault = (reason, slot.packet.l3);
+                let fault = (reason, &slot.packet);
                 self.inspection.fault(
                     TenantId(slot.tenant),
                     fault,

@@ -64,6 +64,8 @@ pub struct Defrag {
     usage: Vec<Usage>,
     /// Tenants with losses that are not reported yet.
     losers: Vec<TenantId>,
+    /// The fragment that was pushed last overlapped an earlier one.
+    overlapped: bool,
     /// The datagram that was completed last.
     out: Vec<u8>,
 }
@@ -104,6 +106,7 @@ impl Defrag {
             tenants: Vec::new(),
             usage: Vec::new(),
             losers: Vec::new(),
+            overlapped: false,
             out: Vec::with_capacity(HEADER_LEN_MAX + PAYLOAD_END_MAX as usize),
             config,
         })
@@ -163,6 +166,7 @@ impl Defrag {
             L3::Arp | L3::Other => {}
         }
         self.give_up_overdue(now_ns);
+        self.overlapped = false;
         let outcome =
             Input::read(bytes, packet, fragment, tenant).and_then(|input| self.take(&input, frames, now_ns));
         let stats = &mut self.know(tenant).stats;
@@ -205,6 +209,11 @@ impl Defrag {
     /// A tenant's counts; zero for one never seen.
     pub fn stats(&self, tenant: TenantId) -> Stats {
         self.tenants.get(usize::from(tenant.0)).map(|tenant| tenant.stats).unwrap_or_default()
+    }
+
+    /// Whether the fragment that was pushed last overlapped an earlier one, whatever became of it.
+    pub const fn overlapped(&self) -> bool {
+        self.overlapped
     }
 
     /// Datagrams in reassembly.

@@ -104,6 +104,7 @@ impl Defrag {
         self.usage[usize::from(tenant.0)].chunks += tracker.assembly.chunks() - held;
         let inserted = inserted.ok_or(DropReason::MemoryLimit)?;
         let stats = &mut self.tenants[usize::from(tenant.0)].stats;
+        self.overlapped = inserted.overlaps;
         stats.overlaps += u64::from(inserted.overlaps);
         stats.duplicates += u64::from(inserted.duplicate);
         stats.end_conflicts += u64::from(inserted.lowered_end || piece.payload.len() < payload.len());
