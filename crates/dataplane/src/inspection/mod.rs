@@ -410,7 +410,16 @@ impl Inspection {
                     stream_events: &events,
                 };
                 for &found in signatures.inspect(&subject, Some(signature), session.as_mut()) {
-                    alerts.push((found, raw.filter(|_| found.in_stream).map(|raw| raw.bytes.to_vec())));
+                    let data = raw.filter(|_| found.in_stream).map(|raw| {
+                        let stream = stream.as_ref();
+                        stream
+                            .and_then(|stream| {
+                                let bytes_max = tenant.config.alert.payload_bytes_max;
+                                stream.with_gaps(&tenant.config.stream, moment.direction, bytes_max)
+                            })
+                            .unwrap_or_else(|| raw.bytes.to_vec())
+                    });
+                    alerts.push((found, data));
                 }
                 first = false;
                 let was_raw = raw.is_some();

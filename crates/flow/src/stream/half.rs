@@ -164,6 +164,10 @@ impl Half {
         self.queue.as_ref()?.raw(config, if now { 1 } else { u64::from(config.raw_chunk_bytes) })
     }
 
+    pub(super) fn with_gaps(&self, config: &StreamConfig, bytes_max: usize) -> Option<Vec<u8>> {
+        self.queue.as_ref()?.with_gaps(config, bytes_max)
+    }
+
     pub(super) fn raw_inspected(&mut self) {
         let Some(queue) = &mut self.queue else { return };
         queue.raw_inspected();

@@ -150,6 +150,17 @@ impl Stream {
         self.half(direction).is_stopped()
     }
 
+    /// What is still here of the released data of this direction if bytes of it are missing, up to `bytes_max` bytes, with
+    /// `[4 bytes missing]` in their place; `None` if none are. It is for people to read, and copied.
+    pub fn with_gaps(
+        &self,
+        config: &StreamConfig,
+        direction: Direction,
+        bytes_max: usize,
+    ) -> Option<Vec<u8>> {
+        self.half(direction).with_gaps(config, bytes_max)
+    }
+
     /// Whether as much data as [`StreamConfig::depth_bytes`] came in this direction.
     pub const fn depth_reached(&self, direction: Direction) -> bool {
         self.half(direction).depth_reached()

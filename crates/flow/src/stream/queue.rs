@@ -452,6 +452,30 @@ impl Queue {
         Some(Raw { bytes: run.slice(offset, end), offset, fresh: (from - offset) as usize })
     }
 
+    /// What is here of the released data if there are holes in it, up to `bytes_max`, with a note where bytes are missing.
+    pub(super) fn with_gaps(&self, config: &StreamConfig, bytes_max: usize) -> Option<Vec<u8>> {
+        let released = || self.runs.iter().filter(|run| run.start < self.released);
+        // Unless something was let go on purpose, a hole may be in front, too.
+        let first = released().next().map_or(0, |run| run.start);
+        let mut at = if self.keep_from(config) == 0 { 0 } else { first };
+        if first == at && released().count() < 2 {
+            return None;
+        }
+        let mut shown = Vec::new();
+        for run in released() {
+            if shown.len() >= bytes_max {
+                break;
+            }
+            if run.start > at {
+                shown.extend_from_slice(format!("[{} bytes missing]", run.start - at).as_bytes());
+            }
+            at = run.end().min(self.released);
+            shown.extend_from_slice(run.slice(run.start, at));
+        }
+        shown.truncate(bytes_max);
+        Some(shown)
+    }
+
     /// What [`raw`](Self::raw) showed was inspected.
     pub(super) fn raw_inspected(&mut self) {
         let index = self.runs.partition_point(|run| run.end() <= self.inspected);

@@ -90,3 +90,18 @@ fn nobody_pays_for_windows_that_are_not_wanted() {
     );
     assert!(talk.budget.used() < 5 * (1 << 16), "{}", talk.budget.used());
 }
+
+#[test]
+fn missing_bytes_are_shown_where_they_are_missing() {
+    let mut talk = Talk::open(StreamConfig::default());
+    talk.c(1, 1, ACK, b"VERY").c(9, 1, ACK, b"DATA").s(1, 5, ACK, b"");
+    let shown = |talk: &Talk, bytes_max| talk.stream.with_gaps(&talk.config, ToServer, bytes_max);
+    assert_eq!(shown(&talk, 100), None, "what is released so far has no hole");
+    talk.flush();
+    assert_eq!(shown(&talk, 100).unwrap(), b"VERY[4 bytes missing]DATA");
+    assert_eq!(shown(&talk, 10).unwrap(), b"VERY[4 byt");
+    let mut talk = Talk::open(StreamConfig::default());
+    talk.c(5, 1, ACK, b"GOOD");
+    talk.flush();
+    assert_eq!(shown(&talk, 100).unwrap(), b"[4 bytes missing]GOOD");
+}
