@@ -78,9 +78,53 @@ impl<'a> Subject<'a> {
             (Buffer::Ipv4Header, L3::Ipv4, _) | (Buffer::Ipv6Header, L3::Ipv6, _) => network(),
             (Buffer::TcpHeader, _, L4::Tcp)
             | (Buffer::UdpHeader, _, L4::Udp)
-            | (Buffer::Icmpv4Header, _, L4::Icmp)
             | (Buffer::Icmpv6Header, _, L4::Icmpv6) => Some(packet.transport_header(frame)),
+            (Buffer::Icmpv4Header, _, L4::Icmp) => Some(icmp_header(packet, frame)),
             _ => None,
         }
+    }
+}
+
+/// An ICMP header with the fields that its type has behind the common eight bytes, as far as they are there: a timestamp's
+/// three times (RFC 792), the addresses that a router advertises (RFC 1256).
+fn icmp_header<'a>(packet: &Packet, frame: &'a [u8]) -> &'a [u8] {
+    const ROUTER_ADVERTISEMENT: u8 = 9;
+    const TIMESTAMP: u8 = 13;
+    const TIMESTAMP_REPLY: u8 = 14;
+    let header = packet.transport_header(frame);
+    let more = match (packet.icmp.icmp_type, header) {
+        (ROUTER_ADVERTISEMENT, [_, _, _, _, addresses, words, ..]) => {
+            usize::from(*addresses) * usize::from(*words) * 4
+        }
+        (TIMESTAMP | TIMESTAMP_REPLY, _) => 12,
+        _ => return header,
+    };
+    let more = more.min(usize::from(packet.payload_len));
+    let start = usize::from(packet.l4_offset);
+    frame.get(start..start + header.len() + more).unwrap_or(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::ParseOptions;
+
+    use super::*;
+
+    #[test]
+    fn an_icmp_header_goes_as_far_as_its_type_says() {
+        let header_len = |icmp: [u8; 8], payload: usize| {
+            let mut frame = [&[0; 12][..], &[8, 0, 0x45, 0, 0, 28 + payload as u8], &[0; 12]].concat();
+            frame.extend_from_slice(&[0; 4]);
+            frame[23] = 1;
+            frame.extend_from_slice(&icmp);
+            frame.resize(frame.len() + payload, 0);
+            let packet = Packet::parse_ethernet(&frame, &ParseOptions::default()).unwrap();
+            icmp_header(&packet, &frame).len()
+        };
+        assert_eq!(header_len([8, 0, 0, 0, 2, 2, 0, 0], 40), 8);
+        assert_eq!(header_len([9, 0, 0, 0, 2, 2, 0, 0], 40), 8 + 16);
+        assert_eq!(header_len([9, 0, 0, 0, 255, 255, 0, 0], 40), 8 + 40);
+        assert_eq!(header_len([13, 0, 0, 0, 2, 2, 0, 0], 40), 8 + 12);
+        assert_eq!(header_len([14, 0, 0, 0, 2, 2, 0, 0], 4), 8 + 4);
     }
 }

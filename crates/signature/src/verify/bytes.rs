@@ -107,7 +107,8 @@ pub(super) fn jump(check: &ByteJump, buffer: &[u8], cursor: usize, scratch: &Scr
     };
     let to =
         i64::try_from(value).ok()?.checked_add(base as i64)?.checked_add(i64::from(check.post_offset))?;
-    let to = usize::try_from(to).ok()?;
+    // What would go before the beginning goes to the beginning.
+    let to = usize::try_from(to.max(0)).ok()?;
     (to < buffer.len() || (check.from_end && to <= buffer.len())).then_some(to)
 }
 
