@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use analyze::{DecompressLimits, HttpLimits, PortList, WindowLimits};
 use app::Buffer;
-use dataplane::{AlertOptions, ExceptionPolicy, Forwarded, TenantInspection};
+use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, TenantInspection};
 use flow::stream::StreamConfig;
 use signature::{Hosts, Options, RuleSet};
 
@@ -76,6 +76,11 @@ fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> Ten
             overwrite: written.alerts.xff == config::Forwarding::Overwrite,
             reverse: written.alerts.xff_deployment == config::Deployment::Reverse,
         }),
+        encrypted: match written.protocols.encrypted {
+            config::Encrypted::Default => Encrypted::NoPayload,
+            config::Encrypted::Bypass => Encrypted::Bypass,
+            config::Encrypted::Full => Encrypted::Full,
+        },
         midstream_policy: match stream.midstream_policy {
             config::ExceptionPolicy::Ignore => ExceptionPolicy::Ignore,
             config::ExceptionPolicy::PassFlow => ExceptionPolicy::PassFlow,

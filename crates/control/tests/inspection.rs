@@ -47,6 +47,7 @@ fn every_setting_arrives() {
     let forwarded = rest.forwarded.as_ref().unwrap();
     assert_eq!((forwarded.header.as_str(), forwarded.overwrite, forwarded.reverse), ("Client", true, false));
     assert_eq!(rest.midstream_policy, dataplane::ExceptionPolicy::PassFlow);
+    assert_eq!(rest.encrypted, dataplane::Encrypted::Full);
     let analyze = &rest.analyze;
     assert!(!analyze.enabled.has(Protocol::Smb) && analyze.enabled.has(Protocol::Modbus));
     assert_eq!((analyze.limits.transactions_max, analyze.limits.http.transactions), (1008, 2010));
@@ -78,6 +79,7 @@ fn defaults_agree_with_those_of_the_crates_below() {
     assert_eq!(tenant.verify_checksums, default.verify_checksums);
     assert_eq!((&tenant.forwarded, tenant.midstream_policy), (&default.forwarded, default.midstream_policy));
     assert_eq!(tenant.analyze, default.analyze);
+    assert_eq!(tenant.encrypted, default.encrypted);
     assert!(tenant.rules.is_none() && inspections.rules.is_empty());
 }
 

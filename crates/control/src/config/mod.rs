@@ -27,8 +27,9 @@ pub use number::Whole;
 pub use problem::{LoadError, Problem};
 pub use schema::{DEFAULT_PIPELINE, Dataplane, Defrag, Document, Events, FULL_PIPELINE, Timeouts, Tunnels};
 pub use value::{
-    Deployment, Direction, ExceptionPolicy, Forwarding, HugePages, NAME_CHARS_MAX, Name, Overlap, PortMode,
-    PortRange, Prefix, Protocol, ProtocolName, VLANS, ValueError, Variable, VerdictText, Verify, VlanRange,
+    Deployment, Direction, Encrypted, ExceptionPolicy, Forwarding, HugePages, NAME_CHARS_MAX, Name, Overlap,
+    PortMode, PortRange, Prefix, Protocol, ProtocolName, VLANS, ValueError, Variable, VerdictText, Verify,
+    VlanRange,
 };
 
 /// The tenant that owns all traffic where no configuration says otherwise.

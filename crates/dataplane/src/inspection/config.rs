@@ -28,6 +28,20 @@ pub struct TenantInspection {
     pub forwarded: Option<Forwarded>,
     /// What becomes of TCP connections whose beginning was not seen.
     pub midstream_policy: ExceptionPolicy,
+    /// What becomes of a TCP connection when what follows is encrypted.
+    pub encrypted: Encrypted,
+}
+
+/// What is done with a connection that has become encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Encrypted {
+    /// Rules are asked about its packets still, but not about what they carry.
+    #[default]
+    NoPayload,
+    /// No rule is asked about it any more.
+    Bypass,
+    /// It is looked into like any other.
+    Full,
 }
 
 /// What is done with a flow that cannot be inspected as it should.
@@ -93,6 +107,7 @@ impl Default for TenantInspection {
             alert: AlertOptions::default(),
             forwarded: None,
             midstream_policy: ExceptionPolicy::Ignore,
+            encrypted: Encrypted::NoPayload,
         }
     }
 }

@@ -32,7 +32,9 @@ use crate::pipeline::Plan;
 use crate::records::Records;
 use flow::InspectedFlow;
 
-pub use config::{AlertOptions, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection};
+pub use config::{
+    AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
+};
 
 /// One worker's inspection.
 pub(crate) struct Inspection {
@@ -327,8 +329,10 @@ impl Inspection {
             return Seen { reassembled, ..Seen::default() };
         }
         // From the packet after the one that showed it; rules are told by the empty payload.
-        let encrypted = flow.session.as_ref().is_some_and(Session::encrypted);
+        let encrypted =
+            config.encrypted != Encrypted::Full && flow.session.as_ref().is_some_and(Session::encrypted);
         if encrypted {
+            flow.passed |= config.encrypted == Encrypted::Bypass;
             for way in Direction::BOTH {
                 if !stream.is_stopped(way) {
                     stream.stop(&mut tenant.budget, way);

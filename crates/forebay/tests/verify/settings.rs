@@ -79,6 +79,9 @@ fn setting(name: &str, value: &str, set: &mut impl FnMut(&'static str, String)) 
     let yes = matches!(value, "yes" | "true" | "on");
     match name {
         "stream.midstream" => set("inspection.stream", format!("midstream = {yes}")),
+        "app-layer.protocols.tls.encryption-handling" => {
+            set("inspection.protocols", format!("encrypted = {value:?}"));
+        }
         "stream.midstream-policy" | "exception-policy" => {
             // What would take traffic out is ignored by the reference, too, where it only listens.
             let policy = if matches!(value, "pass-flow" | "bypass") { value } else { "ignore" };

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use crate::config::number::Whole;
 use crate::config::value::{
-    Deployment, ExceptionPolicy, Forwarding, Overlap, PortRange, ProtocolName, Variable, Verify,
+    Deployment, Encrypted, ExceptionPolicy, Forwarding, Overlap, PortRange, ProtocolName, Variable, Verify,
 };
 
 /// `[inspection]`: how the traffic of every tenant is inspected that says nothing else.
@@ -182,6 +182,8 @@ overridable! {
     Protocols, OwnProtocols, {
         /// Protocols that are not looked for.
         disabled: Vec<ProtocolName> = ["modbus", "dnp3", "enip", "pgsql"].into_iter().filter_map(ProtocolName::known).collect(),
+        /// What becomes of a connection once it is encrypted.
+        encrypted: Encrypted = Encrypted::Default,
         /// Transactions of one flow that may be open, but for HTTP.
         transactions_max: Whole<1, 65_536> = Whole::clamped(256),
     } {

@@ -166,6 +166,18 @@ words!(
 );
 
 words!(
+    /// What is done with a connection that has become encrypted.
+    Encrypted, "\"default\", \"bypass\" or \"full\"", {
+        /// Rules are asked about its packets still, but not about what they carry.
+        Default = "default",
+        /// No rule is asked about it any more.
+        Bypass = "bypass",
+        /// It is looked into like any other.
+        Full = "full",
+    }
+);
+
+words!(
     /// How alerts name the client that a proxy has spoken for.
     Forwarding, "\"off\", \"extra-data\" or \"overwrite\"", {
         /// They do not.
