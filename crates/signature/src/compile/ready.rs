@@ -314,17 +314,8 @@ impl Inspects {
     }
 }
 
-/// Whether a condition is about one packet rather than its flow.
+/// Whether a condition binds its rule to single packets.
 fn is_packet_bound(condition: &HeaderCondition) -> bool {
-    !matches!(
-        condition,
-        HeaderCondition::GeoIp(_)
-            | HeaderCondition::Reputation(_)
-            | HeaderCondition::StreamSize { .. }
-            | HeaderCondition::FlowAge(_)
-            | HeaderCondition::FlowCount { .. }
-            | HeaderCondition::SameIp
-            | HeaderCondition::IpProtocol(_)
-            | HeaderCondition::IpVersion(_)
-    )
+    // The reference takes all but the IP version so, also what is said of the flow (`stream_size`, `flow.age`).
+    !matches!(condition, HeaderCondition::IpVersion(_))
 }
