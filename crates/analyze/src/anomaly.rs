@@ -25,7 +25,10 @@ impl Written {
     ) {
         for direction in Direction::BOTH {
             let events = transaction.events(direction);
-            if events.is_empty() {
+            // One list for both ways is told once.
+            let shared = direction == Direction::ToClient
+                && std::ptr::eq(events, transaction.events(Direction::ToServer));
+            if events.is_empty() || shared {
                 continue;
             }
             let id = transaction.id();

@@ -80,6 +80,7 @@ parsers! {
     Tftp => crate::tftp::Tftp,
     Http1 => crate::http1::Http1,
     Http2 => crate::http2::Http2,
+    Smtp => crate::smtp::Smtp,
 }
 
 /// Which transactions were complete in a direction when rules were done with that direction, by number.

@@ -81,6 +81,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Http1, crate::http1::probe),
     (Protocol::Http2, crate::http2::probe),
     (Protocol::Dns, crate::dns::probe),
+    (Protocol::Smtp, crate::smtp::probe),
     (Protocol::Smb, only::smb),
     (Protocol::Dcerpc, only::dcerpc),
     (Protocol::Telnet, only::telnet),
