@@ -67,6 +67,7 @@ pub struct Session {
     client_port: u16,
     server_port: u16,
     midstream: bool,
+    one_sided: bool,
     ways: [Way; 2],
     /// The protocol of the flow.
     protocol: Option<Protocol>,
@@ -122,6 +123,7 @@ impl Session {
             client_port,
             server_port,
             midstream: false,
+            one_sided: false,
             ways: [WAY; 2],
             protocol: None,
             original: None,
@@ -137,6 +139,11 @@ impl Session {
     /// data may correct. Of UDP it always is.
     pub const fn set_midstream(&mut self) {
         self.midstream = true;
+    }
+
+    /// Only one side of this TCP connection is seen: the other's data is not waited for.
+    pub const fn set_one_sided(&mut self) {
+        self.one_sided = true;
     }
 
     /// This flow was announced: unless its data shows another protocol, it is the announced one.

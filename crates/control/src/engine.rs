@@ -60,6 +60,7 @@ pub fn engine_config(config: &Config, mode: Mode, random: u64) -> Result<EngineC
             geneve_port: config.tunnels.geneve_port.get() as u16,
             tunnel_depth_max: config.tunnels.depth_max.get() as u8,
         },
+        flows_by_vlan: dataplane.flows_by_vlan,
         community_id_seed: config.events.community_id.then(|| config.events.community_id_seed.get() as u16),
         ports,
         tools,

@@ -70,6 +70,10 @@ fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> Ten
             payload_bytes_max: written.alerts.payload_bytes_max.get() as usize,
             packet: written.alerts.packet,
             metadata: written.alerts.metadata,
+            guess_transaction: written.alerts.guess_transaction,
+            ethernet: written.alerts.ethernet,
+            verdict: written.alerts.verdict,
+            link_type: written.link_type,
         },
         forwarded: (written.alerts.xff != config::Forwarding::Off).then(|| Forwarded {
             header: written.alerts.xff_header.clone(),

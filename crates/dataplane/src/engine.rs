@@ -60,6 +60,8 @@ pub struct EngineConfig {
     pub defrag: defrag::Config,
     /// Which UDP ports carry tunnels.
     pub parse: ParseOptions,
+    /// Whether packets of a tenant with different VLANs are of different flows.
+    pub flows_by_vlan: bool,
     /// Seed of Community IDs; `None` leaves them out of records.
     pub community_id_seed: Option<u16>,
     /// Ports that receive, when live.
@@ -279,6 +281,7 @@ impl Engine {
                 tools,
                 pool: self.pool.clone(),
                 parse: config.parse,
+                flows_by_vlan: config.flows_by_vlan,
                 inbox_packets: config.inbox_packets,
             };
             workers.push(Worker::new(Parts {

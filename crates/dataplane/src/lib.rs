@@ -34,7 +34,8 @@ pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, Port
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use inspection::{
-    AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
+    AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, STREAM_BYTES_MAX,
+    TenantInspection,
 };
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;

@@ -42,6 +42,12 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// The client has closed its side, or the connection is over: what is left of either direction is inspected however
+    /// little it is. As measured with Suricata 7.0.10, a server that closes first does not count.
+    pub(crate) const fn is_ending(self) -> bool {
+        matches!(self, Self::LastAck | Self::CloseWait | Self::Closing | Self::Closed)
+    }
+
     const ALL: [Self; 11] = [
         Self::None,
         Self::SynSent,

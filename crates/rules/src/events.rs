@@ -140,7 +140,7 @@ pub(crate) static DECODE: [&str; 127] = [
 ];
 
 /// `stream-event`, without the prefix `stream.`.
-pub(crate) static STREAM: [&str; 71] = [
+pub(crate) static STREAM: [&str; 73] = [
     "3whs_ack_data_inject",
     "3whs_ack_in_wrong_dir",
     "3whs_async_wrong_seq",
@@ -152,6 +152,7 @@ pub(crate) static STREAM: [&str; 71] = [
     "3whs_synack_in_wrong_direction",
     "3whs_synack_resend_with_diff_ack",
     "3whs_synack_resend_with_diff_seq",
+    "3whs_synack_resend_with_different_ack",
     "3whs_synack_tfo_data_ignored",
     "3whs_synack_toserver_on_syn_recv",
     "3whs_synack_with_wrong_ack",
@@ -176,6 +177,7 @@ pub(crate) static STREAM: [&str; 71] = [
     "est_synack_resend",
     "est_synack_resend_with_diff_ack",
     "est_synack_resend_with_diff_seq",
+    "est_synack_resend_with_different_ack",
     "est_synack_toserver",
     "fin1_ack_wrong_seq",
     "fin1_fin_wrong_seq",

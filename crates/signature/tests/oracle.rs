@@ -79,6 +79,7 @@ fn content() -> impl Strategy<Value = Content> {
                 negated,
                 nocase,
                 relative_next: false,
+                from_distance: false,
                 pattern,
             }
         },

@@ -120,7 +120,7 @@ impl Session {
             self.release(run, direction);
             return;
         }
-        let first = detect::first_direction(protocol);
+        let first = detect::first_direction(protocol).filter(|_| !self.one_sided);
         if first.is_some() && first != self.first {
             run.live.events.push(events::WRONG_DIRECTION);
             self.protocol = Some(protocol);

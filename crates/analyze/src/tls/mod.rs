@@ -390,7 +390,11 @@ fn certificates(facts: &mut Facts, direction: Direction, body: &[u8]) {
                     .filter(|(bad, _)| *bad)
                     .for_each(|(_, event)| facts.raise(direction, event));
             }
-            Err(event) => facts.raise(direction, event),
+            Err(event) => {
+                // The reference has both: the message is invalid because the certificate is.
+                facts.raise(direction, events::HANDSHAKE);
+                facts.raise(direction, event);
+            }
         }
     }
     if !list.is_empty() {

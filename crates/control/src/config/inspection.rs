@@ -24,6 +24,8 @@ pub struct Inspection {
     pub protocols: Protocols,
     /// Bits and counters that its rules may keep of hosts.
     pub host_entries_max: usize,
+    /// Link type of the captures that its frames come from, if it is not Ethernet.
+    pub link_type: Option<u32>,
 }
 
 /// Where rules come from, and what they are read with.
@@ -68,6 +70,7 @@ impl Inspection {
             alerts: written.alerts.clone(),
             protocols: written.protocols.clone(),
             host_entries_max: written.host_entries_max.get() as usize,
+            link_type: None,
         }
     }
 

@@ -235,6 +235,16 @@ impl Config {
         self
     }
 
+    /// Frames come from captures of this link type, with Ethernet headers in front that hide their own
+    /// ([`dataplane::OwnHeader`]); `None`: they are Ethernet's.
+    #[must_use]
+    pub fn with_link_type(mut self, link_type: Option<u32>) -> Self {
+        for inspection in self.inspections_mut() {
+            inspection.link_type = link_type;
+        }
+        self
+    }
+
     /// Takes relative paths as below `folder`.
     fn rebase(&mut self, folder: &Path) {
         for inspection in self.inspections_mut() {

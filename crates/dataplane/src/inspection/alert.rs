@@ -8,19 +8,34 @@ use event::json::{literal, number_after, string, timestamp};
 use event::{Detail, Event, Ports};
 use rules::ir::{Action, Meta};
 use signature::{Alert, Subject};
+use wire::{Packet, Vlans};
 
 use super::flow::InspectedFlow;
-use super::{AlertOptions, Inspection, Moment, log, variables};
+use super::{AlertOptions, Inspection, Moment, OwnHeader, log, tunnel, variables};
 use crate::records::Records;
+
+/// `LINKTYPE_ETHERNET` of the registry of link types of the capture format.
+const ETHERNET: u32 = 1;
 
 impl Moment<'_> {
     /// EVE's `pkt_src`.
-    pub(super) const fn source(&self) -> &'static str {
+    pub(super) fn source(&self) -> &'static str {
         match self.packet {
-            Some((packet, _)) if packet.depth > 0 => "tunnel",
+            Some(_) if self.reassembled => "defrag",
+            Some((packet, frame)) if packet.depth > 0 => tunnel::outside(frame, packet, self.parse)
+                .last()
+                .map_or("wire/pcap", |(around, kind)| tunnel::source(&around, kind, packet)),
             Some(_) => "wire/pcap",
             None => "stream (flow timeout)",
         }
+    }
+
+    /// The packet's VLANs: those of its frame, of its flow if there is no packet, or of a tunnel's inside where the frame
+    /// has none.
+    pub(super) fn vlans(&self, of_flow: Vlans) -> [Option<u16>; 2] {
+        let packet = self.packet.map(|(packet, _)| [packet.vlans, packet.inner_vlans]);
+        let all = packet.into_iter().flatten().chain([of_flow]);
+        crate::records::vlans(all.into_iter().find(|vlans| vlans.count > 0).unwrap_or_default())
     }
 }
 
@@ -35,6 +50,12 @@ impl Inspection {
         records: &mut Records,
     ) {
         let mut detail = log::describe(flow, "alert", moment, records);
+        if let Some((packet, _)) = moment.packet
+            && matches!(packet.l4, wire::L4::Icmp | wire::L4::Icmpv6)
+        {
+            detail.ports = message(packet);
+        }
+        let found = self.with_transaction(found, flow, moment);
         let client = self.forwarded(found, flow, moment);
         let beside = client.filter(|(_, overwrite)| !overwrite).map(|(client, _)| client);
         if let (Some((client, true)), Some((source, destination))) = (client, &mut detail.addresses) {
@@ -94,16 +115,11 @@ impl Inspection {
         let ends = &subject.ends;
         let (protocol, vlans, ports) =
             moment.packet.map_or((0, wire::Vlans::default(), Ports::None), |(packet, _)| {
-                let icmp = Ports::Icmp {
-                    icmp_type: packet.icmp.icmp_type,
-                    icmp_code: packet.icmp.code,
-                    response: None,
-                };
                 let ports = match packet.l4 {
                     wire::L4::Tcp | wire::L4::Udp | wire::L4::Sctp => {
                         Ports::Pair { src: ends.source.1, dest: ends.destination.1 }
                     }
-                    wire::L4::Icmp | wire::L4::Icmpv6 => icmp,
+                    wire::L4::Icmp | wire::L4::Icmpv6 => message(packet),
                     wire::L4::Other => Ports::None,
                 };
                 (packet.tuple.protocol, packet.vlans, ports)
@@ -114,7 +130,7 @@ impl Inspection {
             timestamp_us: moment.time_us,
             flow_id: None,
             packet_number: (moment.number > 0).then_some(moment.number),
-            vlans: crate::records::vlans(vlans),
+            vlans: moment.vlans(vlans),
             addresses: (version != 0)
                 .then(|| (ends.source.0.to_ip(version), ends.destination.0.to_ip(version))),
             protocol,
@@ -143,6 +159,22 @@ impl Inspection {
         Some((members, options))
     }
 
+    /// The alert with the flow's only transaction, if it has none of its own and is to have one.
+    fn with_transaction(&self, found: Alert, flow: &mut InspectedFlow, moment: &Moment<'_>) -> Alert {
+        let options = self.tenants.get(usize::from(moment.tenant.0)).map(|tenant| tenant.config.alert);
+        let mut ids = Vec::new();
+        if options.is_some_and(|options| options.guess_transaction)
+            && found.transaction.is_none()
+            && let Some(session) = &mut flow.session
+        {
+            session.for_each_transaction(&mut |transaction| ids.push(transaction.id()));
+        }
+        match ids.as_slice() {
+            [only] => Alert { transaction: Some(*only), ..found },
+            _ => found,
+        }
+    }
+
     /// The client that a proxy has spoken for in the alert's transaction or, if it has none, in any, and whether it is to
     /// take the place of the flow's.
     fn forwarded(
@@ -161,6 +193,11 @@ impl Inspection {
         });
         Some((client?, wanted.overwrite))
     }
+}
+
+/// What an ICMP packet has in the place of ports.
+const fn message(packet: &Packet) -> Ports {
+    Ports::Icmp { icmp_type: packet.icmp.icmp_type, icmp_code: packet.icmp.code, response: None }
 }
 
 /// The rule, as EVE's `alert` object.
@@ -244,13 +281,39 @@ fn payload_members(to: &mut Vec<u8>, options: AlertOptions, data: Option<&[u8]>,
     if options.payload || options.payload_printable {
         number_after(to, r#","stream":"#, u64::from(data.is_some()));
     }
+    if options.verdict {
+        literal(to, r#","verdict":{"action":"alert"}"#);
+    }
+    if options.ethernet
+        && let Some((_, frame)) = moment.packet
+        && let Some(([destination, source], _)) = frame.split_first_chunk::<12>().map(|(both, rest)| {
+            let (destination, source) = both.split_at(6);
+            ([destination, source], rest)
+        })
+    {
+        literal(to, r#","ether":{"src_mac":""#);
+        mac(to, source);
+        literal(to, r#"","dest_mac":""#);
+        mac(to, destination);
+        literal(to, "\"}");
+    }
     if options.packet
         && let Some((_, frame)) = moment.packet
     {
+        let own = options.link_type.and_then(|link_type| Some((link_type, OwnHeader::restore(frame)?)));
+        let (link_type, shown) = own.unwrap_or_else(|| (ETHERNET, frame.to_vec()));
         literal(to, r#","packet":""#);
-        literal(to, &STANDARD.encode(frame));
-        // Ethernet, by the registry of link types of the capture format.
-        literal(to, r#"","packet_info":{"linktype":1}"#);
+        literal(to, &STANDARD.encode(shown));
+        number_after(to, r#"","packet_info":{"linktype":"#, u64::from(link_type));
+        literal(to, "}");
+    }
+}
+
+/// `00:11:22:33:44:55`.
+fn mac(to: &mut Vec<u8>, address: &[u8]) {
+    for (place, &byte) in address.iter().enumerate() {
+        literal(to, if place == 0 { "" } else { ":" });
+        to.extend(event::json::hex(byte));
     }
 }
 

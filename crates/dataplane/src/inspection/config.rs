@@ -80,6 +80,14 @@ pub struct AlertOptions {
     pub packet: bool,
     /// `alert.metadata`, and the rule's references.
     pub metadata: bool,
+    /// An alert that was found in no transaction has the flow's, if there is only one.
+    pub guess_transaction: bool,
+    /// `ether`: the frame's addresses.
+    pub ethernet: bool,
+    /// `verdict`: what became of the packet. Forebay stands beside the traffic, so it is always `alert`.
+    pub verdict: bool,
+    /// Frames come from captures of this link type and hide their own headers ([`super::OwnHeader`]).
+    pub link_type: Option<u32>,
 }
 
 impl Default for AlertOptions {
@@ -90,6 +98,10 @@ impl Default for AlertOptions {
             payload_bytes_max: 4096,
             packet: false,
             metadata: true,
+            guess_transaction: false,
+            ethernet: false,
+            verdict: false,
+            link_type: None,
         }
     }
 }

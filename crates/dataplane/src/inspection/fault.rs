@@ -143,6 +143,8 @@ impl Inspection {
             direction: app::Direction::ToServer,
             packet: Some((packet, frame)),
             tenant,
+            reassembled: false,
+            parse: self.parse,
         };
         let subject = Subject {
             time_us: moment.time_us,

@@ -51,7 +51,7 @@ pub(super) fn describe(
         timestamp_us: moment.time_us,
         flow_id: Some(flow.id),
         packet_number: (moment.number > 0).then_some(moment.number),
-        vlans: crate::records::vlans(vlans),
+        vlans: moment.vlans(vlans),
         addresses: Some((tuple.src.to_ip(tuple.ip_version), tuple.dst.to_ip(tuple.ip_version))),
         protocol: tuple.protocol,
         ports: crate::records::ports(&flow.entry, &tuple),

@@ -13,6 +13,8 @@ mod config;
 mod fault;
 mod flow;
 mod log;
+mod own_header;
+mod tunnel;
 mod variables;
 
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use ::flow::{EndReason, Flow};
 use analyze::Session;
 use app::Direction;
 use signature::{Ends, Inspector, Subject};
-use wire::{L4, Packet, TenantId, checksum};
+use wire::{L4, Packet, ParseOptions, TenantId, checksum};
 
 use crate::PacketMeta;
 use crate::counters::TenantCounters;
@@ -35,6 +37,7 @@ use flow::InspectedFlow;
 pub use config::{
     AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
 };
+pub use own_header::OwnHeader;
 
 /// One worker's inspection.
 pub(crate) struct Inspection {
@@ -44,6 +47,8 @@ pub(crate) struct Inspection {
     plans: Vec<Plan>,
     /// Flows that ended and whose last packet is through.
     over: Vec<u32>,
+    /// How frames are parsed.
+    parse: ParseOptions,
 }
 
 /// What one worker keeps of one tenant.
@@ -73,11 +78,22 @@ struct Moment<'a> {
     /// The packet, and the frame that it is in.
     packet: Option<(&'a Packet, &'a [u8])>,
     tenant: TenantId,
+    /// It was put together from fragments.
+    reassembled: bool,
+    /// How its frame was parsed.
+    parse: ParseOptions,
 }
 
 impl Inspection {
-    pub(crate) fn new() -> Self {
-        Self { flows: Vec::new(), free: Vec::new(), tenants: Vec::new(), plans: Vec::new(), over: Vec::new() }
+    pub(crate) fn new(parse: ParseOptions) -> Self {
+        Self {
+            flows: Vec::new(),
+            free: Vec::new(),
+            tenants: Vec::new(),
+            plans: Vec::new(),
+            over: Vec::new(),
+            parse,
+        }
     }
 
     /// Takes over a generation. A tenant whose configuration is the same keeps what it has.
@@ -196,6 +212,8 @@ impl Inspection {
                     direction,
                     packet: None,
                     tenant: flow.tenant,
+                    reassembled: false,
+                    parse: self.parse,
                 };
                 let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { break };
                 if let Some(stream) = &mut flow.stream {
@@ -232,6 +250,9 @@ impl Inspection {
         if packet.has_extensions() && plan.signatures {
             self.odd_headers(tenant, packet, frame, meta.time, records);
         }
+        if packet.depth > 0 && plan.signatures {
+            self.around(meta, tenant, frame, plan, records);
+        }
         for _ in 0..plan.checksums {
             counters.checksum_wrong.add(u64::from(is_damaged(packet, frame)));
         }
@@ -251,6 +272,8 @@ impl Inspection {
             direction,
             packet: Some((packet, frame)),
             tenant,
+            reassembled: meta.frames > 1,
+            parse: self.parse,
         };
         self.detect(&mut flow, plan, &moment, &seen, records);
         if let Some(slot) = self.flows.get_mut(meta.slot as usize) {
@@ -259,7 +282,23 @@ impl Inspection {
         self.left(meta.slot);
     }
 
-    /// A packet without a flow: an ICMP error about none that is known.
+    /// The packets that the one in hand is in. They have no flow: that is the innermost packet's.
+    #[cold]
+    fn around(
+        &mut self,
+        meta: &PacketMeta,
+        tenant: TenantId,
+        frame: &[u8],
+        plan: Plan,
+        records: &mut Records,
+    ) {
+        for (packet, _) in tunnel::outside(frame, &meta.packet, self.parse) {
+            let meta = PacketMeta { packet, ..*meta };
+            self.alone(&meta, tenant, frame, plan, records);
+        }
+    }
+
+    /// A packet without a flow: an ICMP error about none that is known, or the outside of a tunnel.
     fn alone(
         &mut self,
         meta: &PacketMeta,
@@ -274,6 +313,8 @@ impl Inspection {
             direction: Direction::ToServer,
             packet: Some((&meta.packet, frame)),
             tenant,
+            reassembled: meta.frames > 1,
+            parse: self.parse,
         };
         let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
         let Some(signatures) = state.signatures.as_mut().filter(|_| plan.signatures) else { return };
@@ -465,6 +506,11 @@ impl TenantState {
         let mut direction = direction;
         loop {
             let (Some(stream), Some(session)) = (&mut flow.stream, &mut flow.session) else { return };
+            if stream.is_one_sided() {
+                session.set_one_sided();
+            } else if stream.is_midstream() {
+                session.set_midstream();
+            }
             let status = match stream.take(direction) {
                 None => break,
                 Some(Chunk::Data { bytes, .. }) => session.data(config, time_us, direction, bytes),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use dpdk::Mbuf;
 use flow::FlowKey;
 use flow::defrag::{Count, Lost, Outcome};
-use wire::{L3, Packet, PacketBuf, TenantId};
+use wire::{L3, Packet, PacketBuf, TenantId, Vlans};
 
 use super::Path;
 use super::receive::Slot;
@@ -33,7 +33,7 @@ impl Path {
             let (whole, packet) = match outcome {
                 Outcome::Complete(datagram) => {
                     frames = datagram.frames;
-                    let whole = ethernet_frame(frame, datagram.bytes);
+                    let whole = ethernet_frame(frame, &slot.packet, datagram.bytes);
                     if self.defrag.overlapped() {
                         self.inspection.overlap(tenant, packet, frame, time, &mut self.records);
                     }
@@ -91,7 +91,8 @@ impl Path {
         if packet.l3 == L3::Ipv4 { &decode.reassembled_ipv4 } else { &decode.reassembled_ipv6 }.add(1);
         decode.count_stack(&packet);
         let packet = Packet { vlans: held.packet.vlans, inner_vlans: held.packet.inner_vlans, ..packet };
-        let (key, orientation) = FlowKey::new(&packet.tuple, &packet.vlans, TenantId(held.tenant));
+        let vlans = if self.flows_by_vlan { packet.vlans } else { Vlans::default() };
+        let (key, orientation) = FlowKey::new(&packet.tuple, &vlans, TenantId(held.tenant));
         // The frame that it would have come in whole: the flow counts what was said, the tenant what was received.
         let tags = u32::from(held.packet.l3_offset).saturating_sub(u32::from(packet.l3_offset));
         let slot = Slot {
@@ -153,10 +154,13 @@ fn count_lost(counters: &WorkerCounters, held: &mut u64, lost: Lost) {
     );
 }
 
-/// The datagram behind an Ethernet header with the addresses of `frame`, one of its fragments.
-fn ethernet_frame(frame: &[u8], datagram: &[u8]) -> Vec<u8> {
+/// The datagram behind the link header of `frame`, one of its fragments; of a fragment in a tunnel without the tunnel,
+/// and without the tags outside it.
+fn ethernet_frame(frame: &[u8], fragment: &Packet, datagram: &[u8]) -> Vec<u8> {
     const ADDRESSES: usize = 12;
     let ethertype: [u8; 2] =
         if datagram.first().is_some_and(|first| first >> 4 == 6) { [0x86, 0xdd] } else { [8, 0] };
-    [frame.get(..ADDRESSES).unwrap_or(&[0; ADDRESSES]), &ethertype, datagram].concat()
+    let outside =
+        if fragment.depth == 0 { usize::from(fragment.l3_offset).saturating_sub(2) } else { ADDRESSES };
+    [frame.get(..outside).unwrap_or(&[0; ADDRESSES]), &ethertype, datagram].concat()
 }

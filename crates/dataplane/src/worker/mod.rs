@@ -87,6 +87,8 @@ pub struct LaneParts {
     pub pool: Mempool<PacketMeta>,
     /// How frames are parsed.
     pub parse: ParseOptions,
+    /// Whether packets with different VLANs are of different flows.
+    pub flows_by_vlan: bool,
     /// Packets that one tenant may wait with.
     pub inbox_packets: u32,
 }
@@ -111,6 +113,7 @@ pub(crate) struct Path {
     tools: Vec<TxQueue>,
     pool: Mempool<PacketMeta>,
     parse: ParseOptions,
+    flows_by_vlan: bool,
     pending: ArrayVec<receive::Pending, BURST_MAX>,
     /// How many of the pending are classified.
     classified: usize,
@@ -270,10 +273,11 @@ impl Lane {
             counters: parts.counters,
             inboxes,
             scheduler: Scheduler::new(tenants),
-            inspection: Inspection::new(),
+            inspection: Inspection::new(parts.parse),
             tools: parts.tools,
             pool: parts.pool,
             parse: parts.parse,
+            flows_by_vlan: parts.flows_by_vlan,
             pending: ArrayVec::new(),
             classified: 0,
             queries: Vec::with_capacity(BURST_MAX),

@@ -176,6 +176,7 @@ impl Path {
                 Ok(()) => match slot.packet.l3 {
                     L3::Ipv4 | L3::Ipv6 if slot.packet.fragment.is_some() => Fate::Fragment,
                     L3::Ipv4 | L3::Ipv6 => {
+                        let vlans = if self.flows_by_vlan { vlans } else { Vlans::default() };
                         (slot.key, slot.orientation) =
                             FlowKey::new(&slot.packet.tuple, &vlans, TenantId(slot.tenant));
                         slot.hash = self.table.hash(&slot.key);
@@ -201,7 +202,8 @@ impl Path {
     #[cold]
     fn icmp_without_flow(&mut self, generation: &Generation, slot: &mut Slot, frame: &[u8]) -> bool {
         let Some(error) = slot.packet.icmp_error(frame) else { return false };
-        let (key, quoted) = FlowKey::new(&error.quoted, &slot.packet.vlans, TenantId(slot.tenant));
+        let vlans = if self.flows_by_vlan { slot.packet.vlans } else { Vlans::default() };
+        let (key, quoted) = FlowKey::new(&error.quoted, &vlans, TenantId(slot.tenant));
         let hash = self.table.hash(&key);
         if self.table.find(hash, &key, None).is_some() {
             slot.hash = hash;

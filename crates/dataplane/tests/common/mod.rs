@@ -29,6 +29,7 @@ pub(crate) fn config(workers: usize, tenants: u16) -> EngineConfig {
         timeouts: flow::Timeouts::default(),
         hash_seed: 1,
         defrag: flow::defrag::Config::default(),
+        flows_by_vlan: true,
         parse: wire::ParseOptions::default(),
         community_id_seed: Some(0),
         ports: Vec::new(),

@@ -26,6 +26,8 @@ pub struct StreamConfig {
     pub raw_overlap_bytes: u32,
     /// Different SYN+ACKs that are remembered until the client says which one it took.
     pub syn_acks_max: u8,
+    /// SYNs with different timestamps that are remembered until one is answered; the reference's `max-syn-queued`.
+    pub syns_max: u8,
 }
 
 impl Default for StreamConfig {
@@ -41,6 +43,7 @@ impl Default for StreamConfig {
             raw_chunk_bytes: 2560,
             raw_overlap_bytes: 2560,
             syn_acks_max: 5,
+            syns_max: 10,
         }
     }
 }

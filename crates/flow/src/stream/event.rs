@@ -115,7 +115,7 @@ impl StreamEvent {
 }
 
 /// Events of the rule language that this engine does not raise, and why.
-pub const NOT_RAISED: [(StreamEvent, &str); 10] = [
+pub const NOT_RAISED: [(StreamEvent, &str); 9] = [
     (
         StreamEvent::HandshakeAckInWrongDirection,
         "the server's acknowledgement either completes the handshake or is 3whs_wrong_seq_wrong_ack",
@@ -124,7 +124,6 @@ pub const NOT_RAISED: [(StreamEvent, &str); 10] = [
         StreamEvent::HandshakeSynAckResendDifferentSeq,
         "SYN+ACKs with other sequence numbers are remembered, and too many are 3whs_synack_flood",
     ),
-    (StreamEvent::HandshakeSynFlood, "the first SYN of a connection counts, others are not remembered"),
     (StreamEvent::HandshakeAckDataInject, "only a sensor that can drop packets has it"),
     (StreamEvent::EstablishedAckOfProbe, "zero-window probes are queued like other data"),
     (StreamEvent::RstWithData, "data on a RST is not part of the stream"),

@@ -3,7 +3,8 @@
 
 use super::config::StreamConfig;
 use super::event::{StreamEvent, StreamEvents};
-use super::options::{Options, Timestamp};
+use super::options::Options;
+use super::repeated::Alternative;
 use super::sequence::{after, before};
 use super::session::{Decision, Input, scaled};
 use super::side::{SCALE_OFFERED, TIMESTAMP_ZERO, TIMESTAMPS, TIMESTAMPS_OFFERED};
@@ -12,33 +13,6 @@ use crate::tcp::{ACK, FIN, RST, SYN, TcpState};
 
 /// The window scale that is taken for granted when the handshake was not seen: the largest there is (RFC 7323, 2.3).
 const MIDSTREAM_SCALE: u8 = 14;
-
-/// SYN+ACKs of the server that differ from the first.
-#[derive(Default)]
-pub(super) struct Alternatives {
-    list: Vec<Alternative>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Alternative {
-    seq: u32,
-    ack: u32,
-    window: u16,
-    options: Options,
-    now_s: u32,
-}
-
-impl Alternative {
-    fn of(input: &Input<'_>) -> Self {
-        Self {
-            seq: input.tcp.seq,
-            ack: input.tcp.ack,
-            window: input.tcp.window,
-            options: input.options,
-            now_s: input.now_s,
-        }
-    }
-}
 
 impl Stream {
     /// A segment when nothing is known.
@@ -77,7 +51,7 @@ impl Stream {
     }
 
     /// The first SYN of an end.
-    fn open(&mut self, seq: u32, window: u16, options: Options, own: usize, now_s: u32) {
+    pub(super) fn open(&mut self, seq: u32, window: u16, options: Options, own: usize, now_s: u32) {
         let [client, server] = &mut self.sides;
         let (own, peer) = if own == 1 { (server, client) } else { (client, server) };
         own.synchronize(seq);
@@ -191,17 +165,9 @@ impl Stream {
         input: &Input<'_>,
         events: &mut StreamEvents,
     ) -> Decision {
-        if input.by_server() {
-            // An answer echoes the SYN's timestamp (RFC 7323, 3.2), or nothing.
-            let [client, _] = &self.sides;
-            let alien = |timestamp: &Timestamp| {
-                let echoes = client.has(TIMESTAMPS_OFFERED) && timestamp.echo == client.timestamp;
-                timestamp.echo != 0 && !echoes
-            };
-            if input.options.timestamp.as_ref().is_some_and(alien) {
-                events.add(StreamEvent::PacketInvalidTimestamp);
-                return Decision::Invalid;
-            }
+        if input.by_server() && !self.choose_syn(input) {
+            events.add(StreamEvent::PacketInvalidTimestamp);
+            return Decision::Invalid;
         }
         if input.has(RST) {
             return self.reset_in_handshake(config, input, events);
@@ -221,27 +187,16 @@ impl Stream {
                 own.last_ack = own.next_seq;
                 return Decision::Accept;
             }
-            // The first SYN is the one that counts, also when others follow.
+            // The first SYN is the one that counts, unless the answer says otherwise.
+            if !self.remember_syn(config, input) {
+                events.add(StreamEvent::HandshakeSynFlood);
+            }
             return Decision::Accept;
         }
         if input.has(ACK) && config.async_oneside && !input.by_server() {
             return self.one_sided(input, events);
         }
         Decision::Ignore
-    }
-
-    /// Remembers a SYN+ACK beside the first; `false` when there are too many.
-    fn remember(&mut self, config: &StreamConfig, input: &Input<'_>) -> bool {
-        let alternative = Alternative::of(input);
-        let list = &mut self.alternatives.get_or_insert_default().list;
-        if list.iter().any(|known| (known.seq, known.ack) == (alternative.seq, alternative.ack)) {
-            return true;
-        }
-        if list.len() >= usize::from(config.syn_acks_max) {
-            return false;
-        }
-        list.push(alternative);
-        true
     }
 
     /// A SYN+ACK, when only SYNs were seen.
@@ -287,6 +242,7 @@ impl Stream {
 
     /// The server's SYN+ACK counts.
     fn accept_answer(&mut self, answer: Alternative, own: usize) {
+        self.alternatives = None;
         self.flags &= !TIMESTAMPED;
         let [client, server] = &self.sides;
         let (own_scale, offered_scale) = if own == 1 {
@@ -393,7 +349,7 @@ impl Stream {
         if tcp.seq == own.isn {
             return Decision::Accept;
         }
-        if self.remember(config, input) {
+        if self.remember_answer(config, input) {
             return Decision::Accept;
         }
         events.add(StreamEvent::HandshakeSynAckFlood);

@@ -37,6 +37,7 @@ mod handshake;
 mod options;
 mod overlap;
 mod queue;
+mod repeated;
 mod reset;
 mod sequence;
 mod session;
@@ -56,7 +57,7 @@ pub use overlap::OverlapPolicy;
 pub use session::{Outcome, Segment};
 
 use half::Half;
-use handshake::Alternatives;
+use repeated::Alternatives;
 use side::Side;
 
 /// Picked up after its beginning.
@@ -79,7 +80,7 @@ pub struct Stream {
     sides: [Side; 2],
     /// What they send.
     halves: [Half; 2],
-    /// Other SYN+ACKs than the first, one of which may turn out to be the one that counts.
+    /// Other SYNs or SYN+ACKs than the first, one of which may turn out to be the one that counts.
     alternatives: Option<Box<Alternatives>>,
     state: TcpState,
     flags: u16,
@@ -107,9 +108,12 @@ impl Stream {
         self.half_mut(direction).raw_inspected();
     }
 
-    /// Makes raw inspection of a direction due at once, however little there is: a transaction is complete.
+    /// Makes raw inspection of a direction due at once, however little there is: a transaction is complete. Of a
+    /// connection of which one side is not seen, nobody has acknowledged that, and it is due when it ends.
     pub fn trigger_raw(&mut self, direction: Direction) {
-        self.half_mut(direction).trigger_raw();
+        if self.flags & ONE_SIDED == 0 {
+            self.half_mut(direction).trigger_raw();
+        }
     }
 
     /// Nobody looks at raw data of this direction: no window is kept.
@@ -179,6 +183,11 @@ impl Stream {
     /// Whether the handshake is complete, or the connection was picked up after it; also while it is being closed.
     pub const fn is_established(&self) -> bool {
         !matches!(self.state, TcpState::None | TcpState::SynSent | TcpState::SynRecv)
+    }
+
+    /// Whether only one side of the connection is seen.
+    pub const fn is_one_sided(&self) -> bool {
+        self.flags & ONE_SIDED != 0
     }
 
     /// Whether the connection's beginning was not seen.

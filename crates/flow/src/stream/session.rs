@@ -142,7 +142,7 @@ impl Stream {
         let [to_server, to_client] = &mut self.halves;
         let own = if input.by_server() { to_client } else { to_server };
         let accepted = segment.outcome == Outcome::Accepted;
-        own.set_ending(accepted && input.has(FIN | RST));
+        own.set_ending(accepted && self.state.is_ending());
         if matches!(decision, Decision::Deliver | Decision::Probe) {
             self.deliver(config, budget, &input, decision, &mut segment);
         }

@@ -1,16 +1,16 @@
 //! Captures of other link types than Ethernet, made into ones that the dataplane can receive.
 //!
 //! In: a classic pcap of raw IP, PPP, BSD loopback or Linux cooked frames. Out: a temporary pcap of the same packets at
-//! the same times, each with an Ethernet header in place of its own, so that its bytes count a few more or less.
+//! the same times, each with an Ethernet header in place of its own, so that its bytes count a few more or less. The
+//! header that was there stands in the place of the addresses if it fits ([`dataplane::OwnHeader`]), so that events can
+//! show the packet as it was captured.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use dataplane::OwnHeader;
 use tempfile::NamedTempFile;
-
-/// An Ethernet header without addresses.
-const ADDRESSES: [u8; 12] = [0; 12];
 
 /// Longest record that is believed; longer ones are left to the scan of the result to complain about.
 const RECORD_BYTES_MAX: u32 = 262_144;
@@ -39,6 +39,11 @@ impl Link {
             276 => Some(Self::Cooked { header: 20, ethertype: 0 }),
             _ => None,
         }
+    }
+
+    /// Whether its headers fit into the place of Ethernet addresses.
+    const fn keeps_header(self) -> bool {
+        !matches!(self, Self::Cooked { .. })
     }
 
     /// EtherType and payload of a packet. A packet too short for its own header has no payload.
@@ -71,6 +76,11 @@ fn ip_ethertype(packet: &[u8]) -> [u8; 2] {
         Some(6) => [0x86, 0xdd],
         _ => [0x08, 0x00],
     }
+}
+
+/// The link type, if converted frames keep the header of their own.
+pub(super) fn kept(link_type: u32) -> Option<u32> {
+    Link::of(link_type).filter(|link| link.keeps_header()).map(|_| link_type)
 }
 
 /// Whether captures of this link type can be converted.
@@ -119,13 +129,15 @@ pub(super) fn to_ethernet(path: &Path, link_type: u32) -> io::Result<Option<Name
             break;
         }
         let (ethertype, payload) = link.payload(&packet);
-        let now = (ADDRESSES.len() + ethertype.len() + payload.len()) as u32;
+        let own = packet.get(..packet.len() - payload.len()).filter(|_| link.keeps_header());
+        let addresses = OwnHeader::hide(own.unwrap_or_default());
+        let now = (addresses.len() + ethertype.len() + payload.len()) as u32;
         let cut = on_wire.saturating_sub(captured);
         for part in [
             &[s0, s1, s2, s3, f0, f1, f2, f3][..],
             &written(now),
             &written(now.saturating_add(cut)),
-            &ADDRESSES,
+            &addresses,
             &ethertype,
             payload,
         ] {
@@ -169,19 +181,31 @@ mod tests {
     #[test]
     fn each_link_type_gets_the_right_ethertype_and_payload() {
         let (v4, v6) = ([0x45, 1, 2], [0x60, 1, 2]);
-        let ethernet = |ethertype: [u8; 2], payload: &[u8]| [&[0; 12], &ethertype[..], payload].concat();
-        let (ip4, ip6) = (ethernet([8, 0], &v4), ethernet([0x86, 0xdd], &v6));
+        let ethernet = |own: &[u8], ethertype: [u8; 2], payload: &[u8]| {
+            [&OwnHeader::hide(own), &ethertype[..], payload].concat()
+        };
         for raw in [12, 101, 228] {
-            assert_eq!(converted(raw, &v4), ip4);
-            assert_eq!(converted(raw, &v6), ip6);
+            assert_eq!(converted(raw, &v4), ethernet(&[], [8, 0], &v4));
+            assert_eq!(converted(raw, &v6), ethernet(&[], [0x86, 0xdd], &v6));
         }
-        assert_eq!(converted(0, &[&[2, 0, 0, 0], &v4[..]].concat()), ip4);
-        assert_eq!(converted(9, &[&[0xff, 3, 0, 0x21], &v4[..]].concat()), ip4);
-        assert_eq!(converted(9, &[&[0, 0x57], &v6[..]].concat()), ip6);
-        assert_eq!(converted(9, &[0xff, 3, 0xc0, 0x21, 9]), ethernet([0x88, 0x0b], &[0xc0, 0x21, 9]));
-        assert_eq!(converted(113, &[&[0; 14][..], &[8, 0], &v4].concat()), ip4);
-        assert_eq!(converted(276, &[&[0x86, 0xdd][..], &[0; 18], &v6].concat()), ip6);
-        assert_eq!(converted(113, &[1, 2, 3]), ethernet([0, 0], &[]));
+        let behind =
+            |link_type: u32, own: &[u8], payload: &[u8]| converted(link_type, &[own, payload].concat());
+        let (loopback, framed, short) = (&[2, 0, 0, 0], &[0xff, 3, 0, 0x21], &[0, 0x57]);
+        assert_eq!(behind(0, loopback, &v4), ethernet(loopback, [8, 0], &v4));
+        assert_eq!(behind(9, framed, &v4), ethernet(framed, [8, 0], &v4));
+        assert_eq!(behind(9, short, &v6), ethernet(short, [0x86, 0xdd], &v6));
+        assert_eq!(
+            behind(9, &[0xff, 3], &[0xc0, 0x21, 9]),
+            ethernet(&[0xff, 3], [0x88, 0x0b], &[0xc0, 0x21, 9])
+        );
+        // Too long to be kept.
+        assert_eq!(behind(113, &[&[0; 14][..], &[8, 0]].concat(), &v4), ethernet(&[], [8, 0], &v4));
+        assert_eq!(
+            behind(276, &[&[0x86, 0xdd][..], &[0; 18]].concat(), &v6),
+            ethernet(&[], [0x86, 0xdd], &v6)
+        );
+        assert_eq!(converted(113, &[1, 2, 3]), ethernet(&[], [0, 0], &[]));
+        assert_eq!([101, 9, 0, 113, 1].map(kept), [Some(101), Some(9), Some(0), None, None]);
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub(super) struct Input {
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) path: PathBuf,
-    /// The same as Ethernet frames, if it has others.
-    converted: Option<NamedTempFile>,
+    /// The same as Ethernet frames, if it has others, and its link type if the frames keep their own headers.
+    converted: Option<(NamedTempFile, Option<u32>)>,
     pub(super) info: CaptureInfo,
     state: Option<FileState>,
 }
@@ -34,7 +34,7 @@ type FileState = (u64, SystemTime);
 impl Scanned {
     /// The file that is replayed.
     pub(super) fn frames(&self) -> &Path {
-        self.converted.as_ref().map_or(&self.path, NamedTempFile::path)
+        self.converted.as_ref().map_or(&self.path, |(file, _)| file.path())
     }
 
     /// Whether the file is no longer the one that was read through.
@@ -63,8 +63,10 @@ impl Input {
             let mut converted = None;
             let info = match read(path) {
                 Err(CaptureError::LinkType { link_type, .. }) if convert::can_convert(link_type) => {
-                    converted = Some(ethernet(path, link_type)?);
-                    read(converted.as_ref().map_or(path, NamedTempFile::path))?
+                    let file = ethernet(path, link_type)?;
+                    let info = read(file.path())?;
+                    converted = Some((file, convert::kept(link_type)));
+                    info
                 }
                 other => other?,
             };
@@ -76,6 +78,14 @@ impl Input {
             accept(&capture.path, &capture.info, arguments.accept_truncated)?;
         }
         Ok(Self { captures, loops: u64::from(arguments.loops) })
+    }
+
+    /// The link type of all captures, if it is one whose frames keep their own headers behind Ethernet's.
+    pub(super) fn link_type(&self) -> Option<u32> {
+        let mut types =
+            self.captures.iter().map(|capture| capture.converted.as_ref().and_then(|(_, kept)| *kept));
+        let first = types.next()??;
+        types.all(|other| other == Some(first)).then_some(first)
     }
 
     /// Packets over all captures and loops.

@@ -7,20 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Small pools: many replays run at once.
-const SIZES: &str = "\
-[dataplane]
-memory_mib = 96
-mempool_mbufs = 8192
-flows_max = 16384
-tenants_max = 1
-";
+const SIZES: [&str; 4] = ["memory_mib = 96", "mempool_mbufs = 8192", "flows_max = 16384", "tenants_max = 1"];
 
 /// Options of the reference that change nothing that is compared, or that we do always.
-const WITHOUT_EFFECT: [&str; 6] = [
+const WITHOUT_EFFECT: [&str; 4] = [
     "--runmode=single",
-    "detect.guess-applayer-tx=true",
     "stats.decoder-events=true",
-    "vlan.use-for-tracking=false",
     "app-layer.protocols.http2.enabled=true",
     "app-layer.protocols.http2.http1-rules=true",
 ];
@@ -30,6 +22,9 @@ const WITHOUT_EFFECT: [&str; 6] = [
 pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Result<String, String> {
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut set = |table: &'static str, line: String| tables.entry(table).or_default().push(line);
+    for line in SIZES {
+        set("dataplane", line.to_owned());
+    }
     set("inspection", format!("rules = [{:?}]", rules.display().to_string()));
     set("inspection", "cache_mib_max = 0".to_owned());
     let mut verify_checksums = true;
@@ -56,7 +51,7 @@ pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Resul
     for (name, value) in yaml.map(flatten).unwrap_or_default() {
         setting(&name, &value, &mut set);
     }
-    let mut text = SIZES.to_owned();
+    let mut text = String::new();
     for (table, mut lines) in tables {
         // What stands on the command line comes first, and counts.
         let key = |line: &String| line.split('=').next().unwrap_or_default().to_owned();
@@ -89,6 +84,9 @@ fn setting(name: &str, value: &str, set: &mut impl FnMut(&'static str, String)) 
         }
         "stream.async-oneside" => set("inspection.stream", format!("async_oneside = {yes}")),
         "stream.inline" => set("inspection.stream", format!("inline = {yes}")),
+        "vlan.use-for-tracking" => set("dataplane", format!("flows_by_vlan = {yes}")),
+        "detect.guess-applayer-tx" => set("inspection.alerts", format!("guess_transaction = {yes}")),
+        "outputs.eve-log.ethernet" => set("inspection.alerts", format!("ethernet = {yes}")),
         "packet-alert-max" => set("inspection.alerts", format!("per_packet_max = {value}")),
         "app-layer.protocols.dns.tcp.detection-ports.dp" => {
             set("inspection.protocols.ports", format!("dns_tcp = [{value}]"));
@@ -115,6 +113,7 @@ fn setting(name: &str, value: &str, set: &mut impl FnMut(&'static str, String)) 
             set("inspection.alerts", format!("payload_bytes_max = {}", bytes(value)));
         }
         Some("packet") => set("inspection.alerts", format!("packet = {yes}")),
+        Some("verdict") => set("inspection.alerts", format!("verdict = {yes}")),
         Some("xff.enabled") if !yes => set("inspection.alerts", "xff = \"off\"".to_owned()),
         Some("xff.mode") => set("inspection.alerts", format!("xff = {value:?}")),
         Some("xff.deployment") => set("inspection.alerts", format!("xff_deployment = {value:?}")),

@@ -252,6 +252,7 @@ fn place_first(group: &mut Group) {
     {
         (content.offset, content.depth) = (distance.flatten(), within.flatten());
         (content.distance, content.within) = (None, None);
+        content.from_distance = true;
     }
 }
 

@@ -386,7 +386,12 @@ pub(super) fn stream_event(builder: &mut Builder<'_>, _: &Keyword, value: Span<'
     if !events::is_known(&events::STREAM, value.text) {
         return Err(value.invalid("a known stream event, such as 3whs_ack_in_wrong_dir"));
     }
-    builder.loose_packet(HeaderCondition::StreamEvent(value.text.to_owned()), false);
+    // Both spellings are in use.
+    let name = match value.text.strip_suffix("_with_diff_ack") {
+        Some(start) => format!("{start}_with_different_ack"),
+        None => value.text.to_owned(),
+    };
+    builder.loose_packet(HeaderCondition::StreamEvent(name), false);
     Ok(())
 }
 

@@ -117,6 +117,8 @@ pub struct Content {
     pub endswith: bool,
     /// Whether a later condition is relative to this one.
     pub relative_next: bool,
+    /// `offset` and `depth` were written as distance and within, with nothing before them to count from.
+    pub from_distance: bool,
 }
 
 impl Content {

@@ -188,19 +188,31 @@ impl Ready {
         })
     }
 
-    /// About addresses alone: once for each direction of a flow is enough.
+    /// About addresses and ports alone: asked once for each direction of a flow, as the reference asks it.
     pub(super) fn is_address_only(&self) -> bool {
-        let header = &self.rule.header;
-        let any_transport =
-            matches!(header.protocol, HeaderProtocol::Ip | HeaderProtocol::Ipv4 | HeaderProtocol::Ipv6);
-        any_transport
-            && header.source.ports.is_any()
-            && header.destination.ports.is_any()
+        self.is_about_all_packets() && self.rule.app.is_empty()
+    }
+
+    /// About addresses, ports and what the flow's protocol is: asked once for each direction of a flow, when it is known
+    /// what the direction's data shows.
+    pub(crate) fn is_protocol_only(&self) -> bool {
+        self.is_about_all_packets()
+            && !self.rule.app.is_empty()
+            && self.rule.app.iter().all(|condition| matches!(condition, AppCondition::Protocol { .. }))
+    }
+
+    /// Neither packets nor data of a flow are told apart.
+    fn is_about_all_packets(&self) -> bool {
+        let of_flow = |state: &ReadyState| match state {
+            ReadyState::FlowBit(operation, _) => *operation == BitOperation::Set,
+            ReadyState::HostBit { .. } | ReadyState::FlowIntegerChange(..) => true,
+            _ => false,
+        };
+        !matches!(self.rule.header.protocol, HeaderProtocol::Http | HeaderProtocol::App(_))
             && self.rule.groups.is_empty()
-            && self.rule.app.is_empty()
-            && self.rule.state.is_empty()
+            && self.state.iter().all(of_flow)
             && self.rule.flow == rules::ir::FlowCondition::default()
-            && self.rule.packet.is_empty()
+            && self.rule.packet.iter().all(|condition| matches!(condition, HeaderCondition::IpProtocol(_)))
     }
 
     pub(super) fn is_packet_unfiltered(&self) -> bool {
@@ -299,7 +311,8 @@ impl Inspects {
             .flat_map(|group| &group.conditions)
             .any(|condition| match condition {
                 Condition::Content(content) => {
-                    content.offset.is_some() || content.depth.is_some() || content.startswith
+                    let placed = content.offset.is_some() || content.depth.is_some();
+                    placed && !content.from_distance || content.startswith
                 }
                 _ => false,
             });

@@ -1,6 +1,6 @@
 //! What signatures remember of one flow.
 
-use app::Stage;
+use app::{Direction, Stage};
 
 use crate::compile::{Needed, RuleIndex};
 
@@ -72,6 +72,13 @@ impl FlowState {
             Err(at) => self.integers.insert(at, (name, value)),
         }
         true
+    }
+
+    /// A rule is not to be asked again about packets that go `way`.
+    pub(super) fn asked_for_good(&mut self, way: Direction, rule: RuleIndex) {
+        if let Some(Some(rules)) = self.headers_fit.get_mut(way.index()) {
+            *rules = rules.iter().copied().filter(|&other| other != rule).collect();
+        }
     }
 
     /// Numbers of the flowbits that are set.

@@ -21,7 +21,7 @@ use analyze::Session;
 use app::Direction;
 use rules::ir::Action;
 
-use crate::compile::{Needed, PayloadDatabase, PayloadSlot, RuleIndex, RuleSet};
+use crate::compile::{Needed, PayloadDatabase, PayloadSlot, RuleIndex, RuleSet, Transports};
 use crate::literal::{EngineError, Workspace};
 use crate::verify;
 use rule::may_match;
@@ -237,17 +237,27 @@ impl Inspector {
             return <[Needed; 2]>::default();
         };
         let candidates = &mut self.scratch.candidates;
+        let set = &self.set;
+        let covers = |rule: RuleIndex| {
+            set.rules.get(rule as usize).is_some_and(|rule| rule.header.covers(&subject.ends))
+        };
+        // What the reference keeps no flow of is asked about packet by packet.
+        if (fit.is_none() || subject.ends.transport == Transports::OTHER)
+            && let Some(index) = set.address_only.get(way)
+        {
+            index.candidates(&subject.ends, |rule| {
+                if covers(rule) {
+                    candidates.add(rule);
+                }
+            });
+        }
         if let Some(rules) = fit {
             rules.iter().for_each(|&rule| candidates.add(rule));
             return *needed;
         }
-        let set = &self.set;
         let of = |slot: PayloadSlot| set.payload.get(slot as usize).and_then(|ways| ways.get(way));
         *needed = [PayloadSlot::of(subject.ends.transport), PayloadSlot::TcpStream]
             .map(|slot| of(slot).map_or_else(Needed::default, |databases| databases.needed(&subject.ends)));
-        let covers = |rule: RuleIndex| {
-            set.rules.get(rule as usize).is_some_and(|rule| rule.header.covers(&subject.ends))
-        };
         let mut found = Vec::new();
         if let Some(index) = set.packet_unfiltered.get(way) {
             index.candidates(&subject.ends, |rule| {
@@ -258,13 +268,6 @@ impl Inspector {
         }
         for &rule in &found {
             candidates.add(rule);
-        }
-        if let Some(index) = set.address_only.get(way) {
-            index.candidates(&subject.ends, |rule| {
-                if covers(rule) {
-                    candidates.add(rule);
-                }
-            });
         }
         if has_flow {
             *fit = Some(found.into());
@@ -326,6 +329,13 @@ impl Inspector {
         let only_stream = subject.packet.is_none() && !(rule.inspects.payload && rule.inspects.stream);
         if rule.inspects.transaction || only_stream || !may_match(rule, subject, session) {
             return;
+        }
+        if rule.is_protocol_only() {
+            let way = subject.direction;
+            if session.is_some_and(|session| session.protocol_of(way).is_none() && !session.failed_of(way)) {
+                return;
+            }
+            state.asked_for_good(way, number);
         }
         self.counts.verified += 1;
         if !self.state_allows(rule, subject, state) {

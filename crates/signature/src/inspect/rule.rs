@@ -23,7 +23,9 @@ impl Inspector {
         {
             return Some(true);
         }
-        let alone = rule.inspects.stream && !(subject.in_stream && subject.ends.transport == Transports::TCP);
+        let alone = rule.inspects.stream
+            && !rule.rule.flow.only_stream
+            && !(subject.in_stream && subject.ends.transport == Transports::TCP);
         if (rule.inspects.packet || alone)
             // Of a packet without payload not even an absence holds.
             && !subject.payload.is_empty()
@@ -213,6 +215,8 @@ fn flow_holds(rule: &Ready, subject: &Subject<'_>) -> bool {
     (wanted.direction.is_none() || subject.flow.is_some())
         && wanted.established.is_none_or(|wanted| wanted == established)
         && wanted.fragmented.is_none_or(|wanted| wanted == subject.reassembled)
+        // Without a pattern there is nothing that could be found in a stream.
+        && (!wanted.only_stream || rule.inspects.payload || rule.inspects.transaction)
         && (rule.rule.header.protocol == HeaderProtocol::PacketHeader
             || subject.ends.transport != Transports::NO_IP)
 }

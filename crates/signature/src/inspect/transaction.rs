@@ -105,6 +105,8 @@ impl Inspector {
                     state.passed |= rule.rule.action == rules::ir::Action::Pass;
                     self.matched(number, rule, subject, state, Some(transaction.id()), false);
                     if state.passed {
+                        // Nor do those speak that come after it in order and were asked before.
+                        self.scratch.alerts.retain(|alert| alert.rule < number);
                         break;
                     }
                 }

@@ -119,6 +119,9 @@ impl Packet {
             ..Self::default()
         };
         link::headers(&mut packet, inside.ethertype, inside.bytes, inside.offset, options)?;
+        if inside.vlan > 0 && packet.inner_vlans.count == 0 {
+            packet.inner_vlans = Vlans { vids: [inside.vlan, 0], count: 1 };
+        }
         Ok(packet)
     }
 

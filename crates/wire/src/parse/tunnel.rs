@@ -13,6 +13,8 @@ pub(super) struct Inside<'a> {
     pub(super) offset: usize,
     /// From there to the end of the outer packet's payload.
     pub(super) bytes: &'a [u8],
+    /// The VLAN that a mirrored frame was on, as the mirror says; 0: it does not.
+    pub(super) vlan: u16,
 }
 
 /// The inside of `packet`'s tunnel; `frame` is the slice that `packet` was parsed from.
@@ -29,13 +31,14 @@ pub(super) fn inside<'a>(
         Encapsulation::IpInIp => {
             let ethertype =
                 if packet.tuple.protocol == protocol::IPV4 { ethertype::IPV4 } else { ethertype::IPV6 };
-            Found { ethertype, header_len: 0 }
+            Found { ethertype, header_len: 0, vlan: 0 }
         }
     };
     Ok(Inside {
         ethertype: found.ethertype,
         offset: usize::from(packet.payload_offset) + found.header_len,
         bytes: payload.get(found.header_len..).unwrap_or_default(),
+        vlan: found.vlan,
     })
 }
 
@@ -44,6 +47,8 @@ pub(super) fn inside<'a>(
 pub(super) struct Found {
     ethertype: u16,
     header_len: usize,
+    /// Of ERSPAN; otherwise 0.
+    vlan: u16,
 }
 
 const GRE_CHECKSUM: u16 = 0x8000;
@@ -83,21 +88,24 @@ fn gre_version_0(bytes: &[u8], flags: u16, carried: u16) -> Result<Option<Found>
     let optional_fields = (flags & (GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE)).count_ones() as usize;
     let gre_len = 4 + 4 * optional_fields;
     let rest = bytes.get(gre_len..).ok_or(Malformed::GreHeaderTruncated)?;
-    let (ethertype, inner_header_len) = match carried {
+    let (ethertype, inner_header_len, vlan) = match carried {
         ethertype::IPV4
         | ethertype::IPV6
         | ethertype::ETHERNET
         | ethertype::MPLS
         | ethertype::MPLS_MULTICAST
-        | ethertype::NSH => (carried, 0),
-        ethertype::ERSPAN => (ethertype::ETHERNET, erspan_ii_len(rest, flags & GRE_SEQUENCE != 0)?),
+        | ethertype::NSH => (carried, 0, 0),
+        ethertype::ERSPAN => {
+            let len = erspan_ii_len(rest, flags & GRE_SEQUENCE != 0)?;
+            (ethertype::ETHERNET, len, if len > 0 { erspan_vlan(rest) } else { 0 })
+        }
         ethertype::ERSPAN_III => match erspan_iii(rest)? {
-            Some(erspan) => erspan,
+            Some((ethertype, len)) => (ethertype, len, erspan_vlan(rest)),
             None => return Ok(None),
         },
         _ => return Ok(None),
     };
-    Ok(Some(Found { ethertype, header_len: gre_len + inner_header_len }))
+    Ok(Some(Found { ethertype, header_len: gre_len + inner_header_len, vlan }))
 }
 
 /// The enhanced GRE of PPTP (RFC 2637 4.1). `Ok(None)` for an acknowledgement without payload and for PPP that does not
@@ -111,7 +119,7 @@ fn gre_version_1(bytes: &[u8], flags: u16, carried: u16) -> Result<Option<Found>
     let header_len = 4 + 4 * optional_fields;
     let rest = bytes.get(header_len..).ok_or(Malformed::GreHeaderTruncated)?;
     let carries_ip = flags & GRE_SEQUENCE != 0 && link::ppp_carries_ip(rest);
-    Ok(carries_ip.then_some(Found { ethertype: ethertype::PPP, header_len }))
+    Ok(carries_ip.then_some(Found { ethertype: ethertype::PPP, header_len, vlan: 0 }))
 }
 
 /// The length of what is between GRE and the mirrored frame: nothing in type I, which has no sequence number, 8 bytes
@@ -122,6 +130,12 @@ fn erspan_ii_len(bytes: &[u8], has_sequence: bool) -> Result<usize, Malformed> {
     }
     let [version_and_vlan, ..] = *bytes.first_chunk::<8>().ok_or(Malformed::ErspanHeaderTruncated)?;
     if version_and_vlan >> 4 == 1 { Ok(8) } else { Err(Malformed::ErspanHeaderInvalid) }
+}
+
+/// The VLAN in the first two bytes of an ERSPAN header, which types II and III have in common.
+fn erspan_vlan(bytes: &[u8]) -> u16 {
+    const VLAN: u16 = 0x0fff;
+    bytes.first_chunk().map_or(0, |&first| u16::from_be_bytes(first) & VLAN)
 }
 
 /// ERSPAN type III (draft-foschiano-erspan): 12 bytes, and 8 more if the O bit is set; what is mirrored is an Ethernet
@@ -166,7 +180,7 @@ fn vxlan(bytes: &[u8]) -> Option<Found> {
         }
         ethertype::ETHERNET
     };
-    Some(Found { ethertype, header_len: 8 })
+    Some(Found { ethertype, header_len: 8, vlan: 0 })
 }
 
 /// Geneve (RFC 8926), options skipped. `None` for another version, control packets and carried protocols that are not
@@ -184,5 +198,5 @@ fn geneve(bytes: &[u8]) -> Option<Found> {
         ethertype,
         ethertype::IPV4 | ethertype::IPV6 | ethertype::ETHERNET | ethertype::MPLS | ethertype::NSH
     );
-    is_known.then_some(Found { ethertype, header_len })
+    is_known.then_some(Found { ethertype, header_len, vlan: 0 })
 }

@@ -166,6 +166,12 @@ overridable! {
         packet: bool = false,
         /// Whether alerts carry the metadata of their rule.
         metadata: bool = true,
+        /// Whether an alert that was found in no transaction tells of the flow's, if there is only one.
+        guess_transaction: bool = false,
+        /// Whether alerts carry the frame's Ethernet addresses.
+        ethernet: bool = false,
+        /// Whether alerts say what became of the packet.
+        verdict: bool = false,
         /// Whether alerts of HTTP name the client that a proxy has spoken for.
         xff: Forwarding = Forwarding::Off,
         /// Where those proxies stand.

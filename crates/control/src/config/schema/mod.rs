@@ -74,6 +74,8 @@ pub struct Dataplane {
     pub steering_table_mib_max: Whole<1, 1_048_576>,
     /// Whether that memory is huge pages.
     pub hugepages: HugePages,
+    /// Whether packets of one tenant with different VLANs are of different flows.
+    pub flows_by_vlan: bool,
     /// Secret of the flow hash; drawn at random for each live start when absent, 0 in replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash_seed: Option<Whole<0, { i64::MAX as u64 }>>,
@@ -90,6 +92,7 @@ impl Default for Dataplane {
             memory_mib: unwritten(Whole::clamped(256)),
             steering_table_mib_max: Whole::clamped(64),
             hugepages: HugePages::Auto,
+            flows_by_vlan: true,
             hash_seed: None,
         }
     }

@@ -96,6 +96,14 @@ const TABLE: &[(&[&str], Play)] = &[
         talk.c(0, 0, SYN, b"hello").s(0, 6, SYN | ACK, b"");
         talk
     }),
+    (&["3whs_syn_flood"], || {
+        let mut talk = fresh();
+        for value in 0..=11 {
+            assert!(talk.events.is_empty());
+            talk.segment(Direction::ToServer, 0, 0, SYN, b"", &stamp(100 + value, 0));
+        }
+        talk
+    }),
     (&["3whs_synack_flood"], || {
         let mut talk = fresh();
         talk.c(0, 0, SYN, b"");

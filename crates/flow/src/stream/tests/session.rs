@@ -90,6 +90,23 @@ fn the_client_chooses_among_syn_acks() {
 }
 
 #[test]
+fn the_server_chooses_among_repeated_syns() {
+    let stamp =
+        |value: u32, echo: u32| [&[8, 10][..], &value.to_be_bytes(), &echo.to_be_bytes(), &[1, 1]].concat();
+    for (echo, accepted) in [(100, true), (350, true), (600, true), (99, false), (0, true)] {
+        let mut talk = fresh();
+        for value in [100, 350, 600] {
+            talk.segment(ToServer, 0, 0, SYN, b"", &stamp(value, 0));
+        }
+        talk.segment(ToClient, 0, 1, SYN | ACK, b"", &stamp(7000, echo));
+        assert_eq!(talk.last.outcome == Outcome::Accepted, accepted, "{echo}");
+        talk.segment(ToServer, 1, 1, ACK, b"AAAA", &stamp(601, 7000));
+        talk.segment(ToClient, 1, 5, ACK, b"", &stamp(7001, 601));
+        assert_eq!(talk.text(ToServer), if accepted { "AAAA" } else { "" }, "{echo}");
+    }
+}
+
+#[test]
 fn windows_are_scaled_when_both_offer_it() {
     let scale = |shift: u8| [3, 3, shift, 1];
     let open = |server: &[u8]| {

@@ -214,6 +214,7 @@ fn config(device: &str, inbox_packets: u32) -> EngineConfig {
         timeouts: flow::Timeouts::default(),
         hash_seed: 1,
         defrag: flow::defrag::Config::default(),
+        flows_by_vlan: true,
         parse: wire::ParseOptions::default(),
         community_id_seed: None,
         ports: vec![PortSpec { device: device.parse().unwrap(), tenancy: Tenancy::Trunk }],
