@@ -48,7 +48,7 @@ pub(super) fn set_up(transaction: &mut Http1Transaction, direction: Direction, l
     }
     transaction.message_mut(direction).decoder = Decompressor::new(&encodings, limits).map(Box::new);
     for event in raised {
-        transaction.raise(direction, event);
+        transaction.raise(event);
     }
 }
 

@@ -134,10 +134,10 @@ impl Http1Transaction {
         }
         self.response_is_file = true;
         if invalid {
-            self.raise(Direction::ToClient, events::RANGE_INVALID);
+            self.raise(events::RANGE_INVALID);
         }
         if too_long {
-            self.raise(Direction::ToClient, events::FILE_NAME_TOO_LONG);
+            self.raise(events::FILE_NAME_TOO_LONG);
         }
     }
 

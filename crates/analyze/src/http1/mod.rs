@@ -107,7 +107,7 @@ impl Http1 {
             return false;
         }
         if let Some(transaction) = self.transactions.back_mut() {
-            transaction.raise(Direction::ToServer, events::TOO_MANY_WARNINGS);
+            transaction.raise(events::TOO_MANY_WARNINGS);
         }
         self.request = RequestState::Failed;
         self.response = ResponseState::Failed;

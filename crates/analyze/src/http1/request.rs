@@ -193,7 +193,7 @@ impl Http1 {
                     message.pending.is_none() && !std::mem::replace(&mut message.oddities.folding, true);
                 message.continue_pending(span);
                 if odd {
-                    transaction.raise(Direction::ToServer, events::REQUEST_FOLDING);
+                    transaction.raise(events::REQUEST_FOLDING);
                 }
                 if transaction.request.head_len() > limits.field.saturating_mul(8) {
                     self.raise_request(events::REQUEST_TOO_LONG);
@@ -204,7 +204,7 @@ impl Http1 {
                 let odd = span.is_empty() && !std::mem::replace(&mut message.oddities.folding, true);
                 let before = message.pending.replace(span);
                 if odd {
-                    transaction.raise(Direction::ToServer, events::REQUEST_FOLDING);
+                    transaction.raise(events::REQUEST_FOLDING);
                 }
                 if let Some(before) = before
                     && !add_request_header(transaction, before, limits.headers)
@@ -245,16 +245,16 @@ impl Http1 {
         let state = match (chunked, length) {
             (Some(true), _) => {
                 if transaction.version < Version::Http11 {
-                    transaction.raise(Direction::ToServer, events::REQUEST_TRANSFER_ENCODING);
+                    transaction.raise(events::REQUEST_TRANSFER_ENCODING);
                 }
                 Some(RequestState::ChunkLength)
             }
             (Some(false), _) => {
-                transaction.raise(Direction::ToServer, events::REQUEST_TRANSFER_ENCODING);
+                transaction.raise(events::REQUEST_TRANSFER_ENCODING);
                 None
             }
             (None, Some(None)) => {
-                transaction.raise(Direction::ToServer, events::REQUEST_CONTENT_LENGTH);
+                transaction.raise(events::REQUEST_CONTENT_LENGTH);
                 None
             }
             (None, Some(Some(length))) => {
@@ -308,7 +308,7 @@ impl Http1 {
         let is_file = transaction.request_is_file;
         let before = transaction.request.body.end();
         if let Err(trouble) = transaction.request.receive_body(bytes, is_file) {
-            transaction.raise(Direction::ToServer, super::encoding::event_of(trouble));
+            transaction.raise(super::encoding::event_of(trouble));
         }
         if transaction.multipart.is_some() {
             let Http1Transaction { multipart, request, .. } = transaction;
@@ -318,7 +318,7 @@ impl Http1 {
                 found = multipart.feed(fresh, &mut request.files);
             }
             if let Some(event) = found {
-                transaction.raise(Direction::ToServer, event);
+                transaction.raise(event);
             }
         }
         self.log_files(context, Direction::ToServer);
@@ -336,7 +336,7 @@ impl Http1 {
             found = found.or(multipart.finish(&mut transaction.request.files));
         }
         if let Some(event) = found {
-            transaction.raise(Direction::ToServer, event);
+            transaction.raise(event);
         }
         if cut {
             transaction.request.files.truncate();
@@ -538,7 +538,7 @@ impl Http1 {
 
     pub(super) fn raise_request(&mut self, event: &'static str) {
         if let Some(transaction) = self.request_tx() {
-            transaction.raise(Direction::ToServer, event);
+            transaction.raise(event);
         }
         self.warnings += 1;
     }
@@ -562,16 +562,16 @@ pub(super) fn is_terminator(line: &[u8], something_follows: bool) -> bool {
 fn add_request_header(transaction: &mut Http1Transaction, line: Span, limit: usize) -> bool {
     let report = transaction.request.add_header(line, true, limit);
     if report.missing_colon {
-        transaction.raise(Direction::ToServer, events::REQUEST_MISSING_COLON);
+        transaction.raise(events::REQUEST_MISSING_COLON);
     }
     if report.invalid {
-        transaction.raise(Direction::ToServer, events::REQUEST_HEADER_INVALID);
+        transaction.raise(events::REQUEST_HEADER_INVALID);
     }
     if report.ambiguous_length {
-        transaction.raise(Direction::ToServer, events::REQUEST_LENGTHS);
+        transaction.raise(events::REQUEST_LENGTHS);
     }
     if report.too_many {
-        transaction.raise(Direction::ToServer, events::REQUEST_TOO_MANY_HEADERS);
+        transaction.raise(events::REQUEST_TOO_MANY_HEADERS);
     }
     !transaction.request.oddities.too_many
 }

@@ -233,11 +233,11 @@ impl Http1 {
                 before = message.pending.replace(span);
             }
             if odd && !std::mem::replace(&mut transaction.response.oddities.folding, true) {
-                transaction.raise(Direction::ToClient, events::RESPONSE_FOLDING);
+                transaction.raise(events::RESPONSE_FOLDING);
             }
             let too_large = transaction.response.head_len() > limits.field.saturating_mul(8);
             if too_large {
-                transaction.raise(Direction::ToClient, events::RESPONSE_TOO_LONG);
+                transaction.raise(events::RESPONSE_TOO_LONG);
             }
             if too_large
                 || before.is_some_and(|before| !add_response_header(transaction, before, limits.headers))
@@ -351,10 +351,10 @@ impl Http1 {
         let old = transaction.response_version < Version::Http11;
         let state = if chunked {
             if odd_chunked {
-                transaction.raise(Direction::ToClient, events::RESPONSE_TRANSFER_ENCODING);
+                transaction.raise(events::RESPONSE_TRANSFER_ENCODING);
             }
             if old {
-                transaction.raise(Direction::ToClient, events::RESPONSE_CHUNKED_OLD);
+                transaction.raise(events::RESPONSE_CHUNKED_OLD);
             }
             ResponseState::ChunkLength
         } else {
@@ -362,11 +362,11 @@ impl Http1 {
                 Some(Some(0)) => ResponseState::Finalize,
                 Some(Some(length)) => ResponseState::Body(length),
                 Some(None) => {
-                    transaction.raise(Direction::ToClient, events::RESPONSE_CONTENT_LENGTH);
+                    transaction.raise(events::RESPONSE_CONTENT_LENGTH);
                     ResponseState::Failed
                 }
                 None if byte_ranges => {
-                    transaction.raise(Direction::ToClient, events::BYTE_RANGES);
+                    transaction.raise(events::BYTE_RANGES);
                     ResponseState::Failed
                 }
                 None => ResponseState::BodyToEnd,
@@ -397,7 +397,7 @@ impl Http1 {
             return;
         }
         if let Err(trouble) = transaction.response.receive_body(bytes, is_file) {
-            transaction.raise(Direction::ToClient, super::encoding::event_of(trouble));
+            transaction.raise(super::encoding::event_of(trouble));
         }
         self.log_files(context, Direction::ToClient);
     }
@@ -567,7 +567,7 @@ impl Http1 {
 
     pub(super) fn raise_response(&mut self, event: &'static str) {
         if let Some(transaction) = self.response_tx() {
-            transaction.raise(Direction::ToClient, event);
+            transaction.raise(event);
         }
         self.warnings += 1;
     }
@@ -658,16 +658,16 @@ fn read_status_line(transaction: &mut Http1Transaction) {
 fn add_response_header(transaction: &mut Http1Transaction, line: Span, limit: usize) -> bool {
     let report = transaction.response.add_header(line, false, limit);
     if report.missing_colon {
-        transaction.raise(Direction::ToClient, events::RESPONSE_MISSING_COLON);
+        transaction.raise(events::RESPONSE_MISSING_COLON);
     }
     if report.invalid {
-        transaction.raise(Direction::ToClient, events::RESPONSE_HEADER_INVALID);
+        transaction.raise(events::RESPONSE_HEADER_INVALID);
     }
     if report.ambiguous_length {
-        transaction.raise(Direction::ToClient, events::RESPONSE_LENGTHS);
+        transaction.raise(events::RESPONSE_LENGTHS);
     }
     if report.too_many {
-        transaction.raise(Direction::ToClient, events::RESPONSE_TOO_MANY_HEADERS);
+        transaction.raise(events::RESPONSE_TOO_MANY_HEADERS);
     }
     !transaction.response.oddities.too_many
 }

@@ -134,7 +134,8 @@ pub(crate) struct Http1Transaction {
     /// Whether the body is a file: a `POST`, `PUT` or any response with a name for it.
     pub request_is_file: bool,
     pub response_is_file: bool,
-    events: [Vec<&'static str>; 2],
+    /// Of either direction: rules of both look for what either raises, as in the reference.
+    events: Vec<&'static str>,
     pub logged: bool,
 }
 
@@ -168,17 +169,15 @@ impl Http1Transaction {
             content_length: 0,
             request_is_file: false,
             response_is_file: false,
-            events: [Vec::new(), Vec::new()],
+            events: Vec::new(),
             logged: false,
         }
     }
 
     /// Raises an event, once.
-    pub(crate) fn raise(&mut self, direction: Direction, event: &'static str) {
-        let [to_server, to_client] = &mut self.events;
-        let events = if direction == Direction::ToServer { to_server } else { to_client };
-        if !events.contains(&event) {
-            events.push(event);
+    pub(crate) fn raise(&mut self, event: &'static str) {
+        if !self.events.contains(&event) {
+            self.events.push(event);
         }
     }
 
@@ -265,16 +264,16 @@ impl Http1Transaction {
         self.version = version;
         self.is_http09 = protocol.is_none();
         for event in raised.into_iter().flatten() {
-            self.raise(Direction::ToServer, event);
+            self.raise(event);
         }
         if self.target.invalid_host {
-            self.raise(Direction::ToServer, events::URI_HOST_INVALID);
+            self.raise(events::URI_HOST_INVALID);
         }
         if method == Method::Unknown
             && matches!(self.version, Version::Invalid | Version::Unknown)
             && self.is_http09
         {
-            self.raise(Direction::ToServer, events::REQUEST_LINE_INVALID);
+            self.raise(events::REQUEST_LINE_INVALID);
         }
     }
 
@@ -304,13 +303,13 @@ impl Http1Transaction {
                 (None, None) => {}
             }
         } else if self.version == Version::Http11 {
-            self.raise(Direction::ToServer, events::MISSING_HOST);
+            self.raise(events::MISSING_HOST);
         }
         if invalid {
-            self.raise(Direction::ToServer, events::HEADER_HOST_INVALID);
+            self.raise(events::HEADER_HOST_INVALID);
         }
         if ambiguous {
-            self.raise(Direction::ToServer, events::AMBIGUOUS_HOST);
+            self.raise(events::AMBIGUOUS_HOST);
         }
     }
 
@@ -322,7 +321,7 @@ impl Http1Transaction {
                 .any(|kind| value.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
         });
         if !known {
-            self.raise(Direction::ToServer, events::AUTH_UNRECOGNIZED);
+            self.raise(events::AUTH_UNRECOGNIZED);
         }
     }
 
@@ -481,9 +480,8 @@ impl Transaction for Http1Transaction {
         }
     }
 
-    fn events(&self, direction: Direction) -> Events<'_> {
-        let [to_server, to_client] = &self.events;
-        if direction == Direction::ToServer { to_server } else { to_client }
+    fn events(&self, _: Direction) -> Events<'_> {
+        &self.events
     }
 
     fn forwarded(&self, header: &str, reverse: bool) -> Option<std::net::IpAddr> {

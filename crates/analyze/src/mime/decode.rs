@@ -25,7 +25,7 @@ fn digit64(byte: u8) -> Option<u32> {
     }))
 }
 
-fn digit16(byte: u8) -> Option<u8> {
+pub(super) fn digit16(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 

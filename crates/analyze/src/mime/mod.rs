@@ -199,7 +199,7 @@ impl Message {
             b"content-transfer-encoding" => self.part.decoder = Decoder::named(value),
             b"content-disposition" => {
                 if let Some(name) = header::parameter(value, b"filename") {
-                    self.name(name);
+                    self.name(&name);
                 }
             }
             b"content-type" => self.content_type(value),
@@ -218,7 +218,7 @@ impl Message {
                 Some(boundary) if boundary.len() > BOUNDARY_MAX => self.odd(oddity::BOUNDARY),
                 Some(boundary) if !boundary.is_empty() => {
                     if self.boundaries.len() < PARTS_MAX {
-                        self.boundaries.push(boundary.to_vec());
+                        self.boundaries.push(boundary);
                     } else {
                         self.odd(oddity::MALFORMED);
                     }
@@ -229,7 +229,7 @@ impl Message {
         if self.part.name.is_empty()
             && let Some(name) = header::parameter(value, b"name")
         {
-            self.name(name);
+            self.name(&name);
         }
     }
 

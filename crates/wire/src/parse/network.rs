@@ -156,9 +156,15 @@ fn extended(
     mut offset: usize,
     options: &ParseOptions,
 ) -> Result<(), Malformed> {
-    for _ in 0..EXTENSIONS_MAX {
+    for walked in 0..EXTENSIONS_MAX {
         let header_len = match Extension::of(next) {
             None => {
+                // What is left is not even the beginning of a header.
+                let transport =
+                    matches!(next, protocol::TCP | protocol::UDP | protocol::SCTP | protocol::ICMPV6);
+                if packet.l3 == L3::Ipv6 && walked > 0 && transport && rest.len() < 2 {
+                    return Err(Malformed::Ipv6ExtensionTruncated);
+                }
                 return match next {
                     protocol::TCP => transport::tcp(packet, rest, offset),
                     protocol::UDP => transport::udp(packet, rest, offset, options),
