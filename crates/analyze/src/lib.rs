@@ -24,6 +24,7 @@ mod quic;
 mod reader;
 mod session;
 mod smtp;
+mod ssh;
 mod tftp;
 mod tls;
 mod transaction;
@@ -86,6 +87,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         http1::events::EVENTS,
         http2::events::EVENTS,
         smtp::events::EVENTS,
+        ssh::events::EVENTS,
     ]
     .into_iter()
     .flatten()

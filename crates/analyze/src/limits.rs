@@ -104,6 +104,8 @@ pub struct Config {
     pub ja3: bool,
     /// Whether JA4 is computed: on when a rule asks for it.
     pub ja4: bool,
+    /// Whether HASSH of SSH is computed: on when a rule asks for it.
+    pub hassh: bool,
 }
 
 impl Default for Config {
@@ -120,6 +122,7 @@ impl Default for Config {
             ports: Ports::default(),
             ja3: false,
             ja4: false,
+            hassh: false,
         }
     }
 }

@@ -81,6 +81,7 @@ parsers! {
     Http1 => crate::http1::Http1,
     Http2 => crate::http2::Http2,
     Smtp => crate::smtp::Smtp,
+    Ssh => crate::ssh::Ssh,
 }
 
 /// Which transactions were complete in a direction when rules were done with that direction, by number.

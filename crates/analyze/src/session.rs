@@ -197,6 +197,13 @@ impl Session {
         self.live.as_deref().map_or(&[], |live| &live.events)
     }
 
+    /// The packet is done with: its events of detection are not those of the next.
+    pub fn forget_events(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.events.clear();
+        }
+    }
+
     /// Finished EVE records, oldest first, which leave the session.
     pub fn take_records(&mut self) -> impl Iterator<Item = Record> {
         self.live.as_deref_mut().map(|live| live.records.drain(..)).into_iter().flatten()

@@ -151,6 +151,12 @@ fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze
     };
     config.ja3 = asks(&[Buffer::Ja3Hash, Buffer::Ja3String, Buffer::Ja3sHash, Buffer::Ja3sString]);
     config.ja4 = asks(&[Buffer::Ja4Hash]);
+    config.hassh = asks(&[
+        Buffer::SshHassh,
+        Buffer::SshHasshString,
+        Buffer::SshHasshServer,
+        Buffer::SshHasshServerString,
+    ]);
     config
 }
 

@@ -82,6 +82,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Http2, crate::http2::probe),
     (Protocol::Dns, crate::dns::probe),
     (Protocol::Smtp, crate::smtp::probe),
+    (Protocol::Ssh, crate::ssh::probe),
     (Protocol::Smb, only::smb),
     (Protocol::Dcerpc, only::dcerpc),
     (Protocol::Telnet, only::telnet),

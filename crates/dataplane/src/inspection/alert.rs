@@ -26,7 +26,8 @@ impl Moment<'_> {
                 .last()
                 .map_or("wire/pcap", |(around, kind)| tunnel::source(&around, kind, packet)),
             Some(_) => "wire/pcap",
-            None => "stream (flow timeout)",
+            None if self.ending => "stream (flow timeout)",
+            None => "stream (detect/log)",
         }
     }
 

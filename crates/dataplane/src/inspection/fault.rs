@@ -144,6 +144,7 @@ impl Inspection {
             packet: Some((packet, frame)),
             tenant,
             reassembled: false,
+            ending: false,
             parse: self.parse,
         };
         let subject = Subject {

@@ -22,6 +22,7 @@ impl Inspection {
         let Some(session) = &mut flow.session else { return };
         let finished: Vec<_> = session.take_records().collect();
         session.retire(moment.direction);
+        session.forget_events();
         for record in finished {
             if plan.logs(record.event_type) {
                 let moment = Moment { direction: record.direction, ..*moment };

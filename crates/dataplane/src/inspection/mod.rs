@@ -80,6 +80,8 @@ struct Moment<'a> {
     tenant: TenantId,
     /// It was put together from fragments.
     reassembled: bool,
+    /// If there is no packet: the flow has ended.
+    ending: bool,
     /// How its frame was parsed.
     parse: ParseOptions,
 }
@@ -213,6 +215,7 @@ impl Inspection {
                     packet: None,
                     tenant: flow.tenant,
                     reassembled: false,
+                    ending: true,
                     parse: self.parse,
                 };
                 let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { break };
@@ -273,9 +276,16 @@ impl Inspection {
             packet: Some((packet, frame)),
             tenant,
             reassembled: meta.frames > 1,
+            ending: false,
             parse: self.parse,
         };
         self.detect(&mut flow, plan, &moment, &seen, records);
+        if seen.turns_encrypted {
+            // No stream is looked into from now on, so what is left of the other side's is looked into now.
+            let direction = direction.flipped();
+            let rest = Moment { number: 0, direction, packet: None, ending: false, ..moment };
+            self.detect(&mut flow, plan, &rest, &Seen::default(), records);
+        }
         if let Some(slot) = self.flows.get_mut(meta.slot as usize) {
             *slot = Some(flow);
         }
@@ -314,6 +324,7 @@ impl Inspection {
             packet: Some((&meta.packet, frame)),
             tenant,
             reassembled: meta.frames > 1,
+            ending: false,
             parse: self.parse,
         };
         let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
@@ -401,7 +412,10 @@ impl Inspection {
         // What a segment releases is what the other side sent, as far as this one acknowledges it.
         tenant.read_stream(flow, direction.flipped(), time_us);
         tenant.read_stream(flow, direction, time_us);
-        Seen { in_stream: segment.queued, events: segment.events, reassembled, encrypted }
+        let turns_encrypted = !encrypted
+            && config.encrypted != Encrypted::Full
+            && flow.session.as_ref().is_some_and(Session::encrypted);
+        Seen { in_stream: segment.queued, events: segment.events, reassembled, encrypted, turns_encrypted }
     }
 
     /// Asks the rules, and writes what they and the session have to say.
@@ -497,6 +511,8 @@ struct Seen {
     reassembled: bool,
     /// Its payload is of no use to rules.
     encrypted: bool,
+    /// What follows it is encrypted.
+    turns_encrypted: bool,
 }
 
 impl TenantState {
