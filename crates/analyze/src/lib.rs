@@ -15,6 +15,7 @@ mod detect;
 mod dhcp;
 mod dns;
 mod files;
+mod ftp;
 mod http1;
 mod http2;
 mod limits;
@@ -55,10 +56,9 @@ pub struct Record {
 /// A data connection that a control connection has announced (FTP `PORT`, `PASV` and their extended forms).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    /// Who will open it; `None`: anybody.
-    pub client: Option<std::net::IpAddr>,
-    /// To whom.
-    pub server: std::net::IpAddr,
+    /// Which way it will be opened, between the same hosts: [`Direction::ToServer`] by the client of the control
+    /// connection (FTP `PASV`), [`Direction::ToClient`] by its server (`PORT`).
+    pub opened: Direction,
     /// To which TCP port.
     pub port: u16,
     /// What it will carry.
@@ -87,6 +87,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         http1::events::EVENTS,
         http2::events::EVENTS,
         smtp::events::EVENTS,
+        ftp::events::EVENTS,
         ssh::events::EVENTS,
     ]
     .into_iter()

@@ -82,6 +82,8 @@ parsers! {
     Http2 => crate::http2::Http2,
     Smtp => crate::smtp::Smtp,
     Ssh => crate::ssh::Ssh,
+    Ftp => crate::ftp::Ftp,
+    FtpData => crate::ftp::data::FtpData,
 }
 
 /// Which transactions were complete in a direction when rules were done with that direction, by number.

@@ -59,6 +59,7 @@ fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> Ten
     TenantInspection {
         rules: rules.map(Arc::clone),
         hosts: Arc::new(Hosts::new(written.host_entries_max)),
+        announced: Arc::default(),
         signature: Options { alerts_max: written.alerts.per_packet_max.get() as usize, ..Options::default() },
         stream: stream_config(stream),
         stream_bytes_max: (stream.memory_mib.get() as usize) << 20,

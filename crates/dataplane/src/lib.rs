@@ -34,7 +34,7 @@ pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, Port
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use inspection::{
-    AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, STREAM_BYTES_MAX,
+    AlertOptions, Announced, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, STREAM_BYTES_MAX,
     TenantInspection,
 };
 pub use pipeline::{Inspector, Pipeline};

@@ -20,7 +20,7 @@ pub(crate) fn drive_any(input: &[u8]) {
 /// A byte of operation (bit 7 the direction; bits 0-6 the length of the data that follows, 0 a gap of the next byte's
 /// length, 127 everything that is left), over and over; then both directions close.
 pub(crate) fn drive(transport: Transport, (client_port, server_port): (u16, u16), input: &[u8]) {
-    let config = Config { ja3: true, ja4: true, ..Config::default() };
+    let config = Config { ja3: true, ja4: true, hassh: true, ..Config::default() };
     let mut session = Session::new(transport, client_port, server_port);
     if input.len().is_multiple_of(3) {
         session.set_midstream();

@@ -83,6 +83,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Dns, crate::dns::probe),
     (Protocol::Smtp, crate::smtp::probe),
     (Protocol::Ssh, crate::ssh::probe),
+    (Protocol::Ftp, crate::ftp::probe),
     (Protocol::Smb, only::smb),
     (Protocol::Dcerpc, only::dcerpc),
     (Protocol::Telnet, only::telnet),

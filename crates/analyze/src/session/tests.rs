@@ -128,8 +128,7 @@ fn a_protocol_that_is_only_detected_wants_no_more() {
 fn an_announced_flow_is_what_was_announced() {
     let mut session = Session::new(Transport::Udp, 5000, 6000);
     let expectation = Expectation {
-        client: None,
-        server: std::net::IpAddr::from([10, 0, 0, 1]),
+        opened: Direction::ToServer,
         port: 6000,
         protocol: Protocol::Tftp,
         command: Vec::new(),

@@ -179,7 +179,7 @@ struct Replay<'a, 'b> {
     /// By the tuple of either direction, place in `order`.
     flows: HashMap<NTuple, usize>,
     order: Vec<Flow>,
-    expected: Vec<Expectation>,
+    expected: Vec<(wire::Addr, wire::Addr, Expectation)>,
     found: Found,
     packet: u64,
     time_us: u64,
@@ -239,13 +239,12 @@ impl Replay<'_, '_> {
                 self.flows.insert(tuple, place);
                 self.flows.insert(tuple.reversed(), place);
                 let mut session = Session::new(transport, tuple.src_port, tuple.dst_port);
-                let server = tuple.dst.to_ip(tuple.ip_version);
-                if let Some(at) = self
-                    .expected
-                    .iter()
-                    .position(|announced| announced.server == server && announced.port == tuple.dst_port)
-                {
-                    session.expect(&self.expected.remove(at));
+                let ends = (tuple.src, tuple.dst, tuple.dst_port);
+                let is_it = |(opener, host, announced): &(_, _, Expectation)| {
+                    (*opener, *host, announced.port) == ends
+                };
+                if let Some(at) = self.expected.iter().position(is_it) {
+                    session.expect(&self.expected.remove(at).2);
                 }
                 let tcp = (transport == Transport::Tcp).then(Reassembly::default);
                 self.order.push(Flow { tuple, session, tcp });
@@ -316,7 +315,10 @@ impl Replay<'_, '_> {
             flow: tuple,
             record,
         }));
-        self.expected.extend(flow.session.take_expectations());
+        self.expected.extend(flow.session.take_expectations().map(|announced| match announced.opened {
+            Direction::ToServer => (tuple.src, tuple.dst, announced),
+            Direction::ToClient => (tuple.dst, tuple.src, announced),
+        }));
     }
 
     fn end(&mut self, place: usize) {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use flow::stream::StreamConfig;
 use signature::{Hosts, RuleSet};
 
+use super::Announced;
+
 /// How a tenant's traffic is inspected.
 #[derive(Debug)]
 pub struct TenantInspection {
@@ -12,6 +14,8 @@ pub struct TenantInspection {
     pub rules: Option<Arc<RuleSet>>,
     /// What its rules remember of hosts, on all workers together.
     pub hosts: Arc<Hosts>,
+    /// Data connections that are awaited, on all workers together.
+    pub announced: Arc<Announced>,
     /// How its rules are run.
     pub signature: signature::Options,
     /// How its TCP connections are followed.
@@ -111,6 +115,7 @@ impl Default for TenantInspection {
         Self {
             rules: None,
             hosts: Arc::new(Hosts::new(HOSTS_MAX)),
+            announced: Arc::default(),
             signature: signature::Options::default(),
             stream: StreamConfig::default(),
             stream_bytes_max: STREAM_BYTES_MAX,

@@ -7,7 +7,7 @@ use flow::{EndReason, Flow, Orientation};
 use signature::{FlowFacts, FlowState};
 use wire::TenantId;
 
-use super::ExceptionPolicy;
+use super::{Announced, ExceptionPolicy};
 
 /// What inspection keeps of one flow.
 pub(super) struct InspectedFlow {
@@ -58,6 +58,17 @@ impl InspectedFlow {
         }
         // Headers of rules were compared for the other direction.
         self.signature = FlowState::default();
+    }
+
+    /// Asks whether a control connection has announced it; to be asked at its first packet.
+    #[inline]
+    pub(super) fn recall(&mut self, announced: &Announced, now_us: u64) {
+        let tuple = self.entry.key().tuple(self.client);
+        if let Some(session) = &mut self.session
+            && let Some(expectation) = announced.take(tuple.src, tuple.dst, tuple.dst_port, now_us)
+        {
+            session.expect(&expectation);
+        }
     }
 
     /// Does with it what the policy wants.

@@ -1,10 +1,11 @@
 //! Protocol logs: what sessions have finished, as events.
 
 use analyze::Session;
+use event::json::{literal, string};
 use event::{Detail, Event};
 
 use super::flow::InspectedFlow;
-use super::{Inspection, Moment};
+use super::{Announced, Inspection, Moment};
 use crate::pipeline::Plan;
 use crate::records::Records;
 
@@ -18,8 +19,22 @@ pub(super) fn app_proto(session: &Session) -> Option<&'static str> {
 
 impl Inspection {
     /// Writes the records that the session has finished, as far as the pipeline wants them, and lets transactions go.
-    pub(super) fn log(flow: &mut InspectedFlow, plan: Plan, moment: &Moment<'_>, records: &mut Records) {
+    pub(super) fn log(
+        flow: &mut InspectedFlow,
+        announced: &Announced,
+        plan: Plan,
+        moment: &Moment<'_>,
+        records: &mut Records,
+    ) {
         let Some(session) = &mut flow.session else { return };
+        let tuple = flow.entry.key().tuple(flow.client);
+        for expectation in session.take_expectations() {
+            let (opener, host) = match expectation.opened {
+                app::Direction::ToServer => (tuple.src, tuple.dst),
+                app::Direction::ToClient => (tuple.dst, tuple.src),
+            };
+            announced.add(opener, host, expectation, flow.latest_us);
+        }
         let finished: Vec<_> = session.take_records().collect();
         session.retire(moment.direction);
         session.forget_events();
@@ -27,7 +42,14 @@ impl Inspection {
             if plan.logs(record.event_type) {
                 let moment = Moment { direction: record.direction, ..*moment };
                 let detail = describe(flow, record.event_type, &moment, records);
-                let detail = Detail { tx_id: record.tx_id, members: record.members, ..detail };
+                let mut members = record.members;
+                if record.event_type == "fileinfo"
+                    && let Some(name) = flow.session.as_ref().and_then(app_proto)
+                {
+                    literal(&mut members, r#","app_proto":"#);
+                    string(&mut members, name);
+                }
+                let detail = Detail { tx_id: record.tx_id, members, ..detail };
                 records.push(Event::Detail(Box::new(detail)));
             }
         }

@@ -9,6 +9,7 @@
 //! are finished and asked about, and then the flow record is written, which knows the application protocol.
 
 mod alert;
+mod announced;
 mod config;
 mod fault;
 mod flow;
@@ -34,6 +35,7 @@ use crate::pipeline::Plan;
 use crate::records::Records;
 use flow::InspectedFlow;
 
+pub use announced::Announced;
 pub use config::{
     AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
 };
@@ -267,6 +269,11 @@ impl Inspection {
             return;
         };
         let direction = flow.direction(meta.orientation);
+        if flow.first_us == 0
+            && let Some(state) = self.tenants.get(usize::from(tenant.0))
+        {
+            flow.recall(&state.config.announced, meta.time.recorded_us);
+        }
         flow.count(direction, (u64::from(meta.frames), u64::from(meta.frame_bytes)), meta.time.recorded_us);
         let seen = self.follow(&mut flow, meta, direction, frame);
         let moment = Moment {
@@ -499,7 +506,9 @@ impl Inspection {
                 session.for_each_transaction(&mut |transaction| transaction.inspected(moment.direction));
             }
         }
-        Self::log(flow, plan, moment, records);
+        if let Some(tenant) = self.tenants.get(usize::from(flow.tenant.0)) {
+            Self::log(flow, &tenant.config.announced, plan, moment, records);
+        }
     }
 }
 
