@@ -11,12 +11,18 @@ use std::sync::{Mutex, PoisonError};
 use analyze::Expectation;
 use wire::Addr;
 
-/// Connections that a tenant's control connections have announced, by who opens them, to whom and to which port.
+/// Connections that a tenant's control connections have announced.
 #[derive(Debug, Default)]
 pub struct Announced {
     waiting: AtomicUsize,
-    by_ends: Mutex<HashMap<(Addr, Addr, u16), (Expectation, u64)>>,
+    by_ends: Mutex<HashMap<Ends, Awaited>>,
 }
+
+/// Who opens a connection, to whom and to which port.
+type Ends = (Addr, Addr, u16);
+
+/// What is awaited, and until when, in microseconds.
+type Awaited = (Expectation, u64);
 
 /// How many may be awaited at once; more are not recognised.
 const WAITING_MAX: usize = 4096;
