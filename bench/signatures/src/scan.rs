@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use app::Direction;
-use signature::{LiteralSet, Names, RuleSet, Workspace};
+use signature::{LiteralSet, Names, RuleSet, Setup, Workspace};
 use trafficgen::pcap::CaptureReader;
 use wire::{L4, Packet, ParseOptions};
 
@@ -21,7 +21,7 @@ pub(crate) struct Scanned {
 pub(crate) fn payload(capture: &Path, rules: &Path) -> Result<Scanned, Box<dyn Error>> {
     let text = std::fs::read(rules)?;
     let parsed = rules::parse_file(&text, 0, &rules::Environment::default());
-    let set = RuleSet::compile(parsed.rules, &Names::default(), None)?.set;
+    let set = RuleSet::compile(parsed.rules, &Setup::new(&Names::default()))?.set;
     // A stream is looked into whole with what may be anywhere in it, which is most of what there is to look for.
     let databases = [L4::Tcp, L4::Udp].map(|transport| {
         let databases = set.payload(transport, Direction::ToServer)?.iter();

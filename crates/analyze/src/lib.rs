@@ -31,8 +31,8 @@ mod tls;
 mod transaction;
 
 pub use detect::{PortList, Ports};
-pub use files::WindowLimits;
 pub use files::decompress::DecompressLimits;
+pub use files::{Digests, FileFacts, FileState, Hashes, WindowLimits};
 pub use http1::HttpLimits;
 pub use limits::{Config, Limits, Protocols};
 pub use session::{Session, Status, Transport};
@@ -97,7 +97,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
 
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
-    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http1::NUMBERS, http2::NUMBERS]
+    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS]
         .into_iter()
         .any(|numbers| numbers.contains(&field))
 }

@@ -2,6 +2,8 @@
 
 use app::{Buffer, Direction, Stage};
 
+use crate::files::FileFacts;
+
 /// A buffer, or the part of it that is there and was not looked into before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct View<'a> {
@@ -57,6 +59,12 @@ pub trait Transaction {
 
     /// The `index`-th value of a numeric keyword (`dns.opcode`, `tls.version`); `None` when there is none (any more).
     fn number(&self, direction: Direction, field: &str, index: usize) -> Option<u64>;
+
+    /// The `index`-th file that this direction of it carries; `None` when there is none (any more).
+    fn file(&self, direction: Direction, index: usize) -> Option<FileFacts<'_>> {
+        let _ = (direction, index);
+        None
+    }
 
     /// Events of this direction.
     fn events(&self, direction: Direction) -> Events<'_>;

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use analyze::{DecompressLimits, HttpLimits, PortList, WindowLimits};
+use analyze::{DecompressLimits, Hashes, HttpLimits, PortList, WindowLimits};
 use app::Buffer;
 use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, TenantInspection};
 use flow::stream::StreamConfig;
+use rules::ir::{AppCondition, FileHash};
 use signature::{Hosts, Options, RuleSet};
 
 use crate::config::{self, Config, schema};
@@ -112,11 +113,13 @@ fn stream_config(written: &schema::Stream) -> StreamConfig {
 fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze::Config {
     let mut config = analyze::Config::default();
     config.limits.transactions_max = written.transactions_max.get() as usize;
+    let hashes = hashes(rules);
     let window =
         |content: schema::Length, inspect_min: schema::Length, inspect_window: schema::Length| WindowLimits {
             content: content.get(),
             inspect_min: inspect_min.get(),
             inspect_window: inspect_window.get(),
+            hashes,
         };
     let (http, files) = (&written.http, &written.files);
     config.limits.files =
@@ -159,6 +162,16 @@ fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze
         Buffer::SshHasshServerString,
     ]);
     config
+}
+
+/// Hashes of files that rules ask for.
+fn hashes(rules: Option<&Arc<RuleSet>>) -> Hashes {
+    let conditions = || rules.into_iter().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.app);
+    let asks = |wanted| {
+        conditions()
+            .any(|condition| matches!(condition, AppCondition::FileHash { kind, .. } if *kind == wanted))
+    };
+    Hashes { md5: asks(FileHash::Md5), sha1: asks(FileHash::Sha1), sha256: asks(FileHash::Sha256) }
 }
 
 fn ports(written: &schema::Ports) -> analyze::Ports {

@@ -4,6 +4,9 @@
 //! share one: what is compiled is found by a digest of what it was made from. A rule that is refused does not stop the
 //! others; a file of which every rule is refused is probably no rule file, and is an error.
 
+mod side_files;
+
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
@@ -14,9 +17,10 @@ use std::sync::Arc;
 use ::rules::ir::Rule;
 use ::rules::{Classes, Duplicate, Environment, EnvironmentError, Position, Refusal};
 use sha2::{Digest, Sha256};
-use signature::{BuildError, Cache, Names, Refused, RuleSet};
+use signature::{BuildError, Cache, Names, Refused, RuleSet, Setup};
 
 use crate::config::{RuleCache, RuleSource};
+use side_files::SideFiles;
 
 /// Largest rule file that is read, in bytes; the largest rule sets that are sold are a tenth of it.
 pub const RULE_FILE_BYTES_MAX: u64 = 512 << 20;
@@ -32,6 +36,8 @@ pub struct Loaded {
     pub skipped: Vec<RefusedRule>,
     /// Those that are commented out.
     pub disabled: u64,
+    /// Files that rules name.
+    side_files: SideFiles,
 }
 
 impl Loaded {
@@ -148,7 +154,8 @@ impl Loader {
             Some(path) => Some((path, read(path)?)),
         };
         let key = digest(source, &texts, classes.as_ref().map(|(_, text)| text.as_slice()));
-        if let Some(loaded) = self.known.get(&key) {
+        // Files that rules name may have changed since.
+        if let Some(loaded) = self.known.get(&key).filter(|loaded| loaded.side_files.are_as_read()) {
             return Ok(Arc::clone(loaded));
         }
         let classes = match classes {
@@ -188,7 +195,10 @@ impl Loader {
         }
         let duplicates = ::rules::drop_duplicates(&mut parsed_rules);
         refused_rules.extend(duplicates.iter().map(|duplicate| of_duplicate(files, duplicate)));
-        let compiled = RuleSet::compile(parsed_rules, &self.names, self.cache.as_ref())?;
+        let side_files = RefCell::new(SideFiles::default());
+        let read = |position: Position, path: &str| side_files.borrow_mut().read(files, position, path);
+        let setup = Setup { cache: self.cache.as_ref(), files: Some(&read), ..Setup::new(&self.names) };
+        let compiled = RuleSet::compile(parsed_rules, &setup)?;
         for Refused { rule, reason } in compiled.refused {
             if let Some(good) = good_in_file.get_mut(rule.position.file as usize) {
                 *good -= 1;
@@ -205,7 +215,13 @@ impl Loader {
                 return Err(RulesError::NoneUsable { path, refused, first: Box::new(first.clone()) });
             }
         }
-        Ok(Loaded { set: Arc::new(compiled.set), refused: refused_rules, skipped, disabled })
+        Ok(Loaded {
+            set: Arc::new(compiled.set),
+            refused: refused_rules,
+            skipped,
+            disabled,
+            side_files: side_files.into_inner(),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use dataplane::TenantInspection;
 use serde_json::Value;
-use signature::{Names, RuleSet};
+use signature::{Names, RuleSet, Setup};
 
 /// Logs whose counts are compared.
 const LOGS: [&str; 5] = ["http", "dns", "tls", "dhcp", "tftp"];
@@ -33,7 +33,7 @@ fn alerts_and_logs_are_those_of_the_reference() {
     };
     let text = std::fs::read(corpora.join("rules/et-open-2021-08.rules")).unwrap();
     let parsed = rules::parse_file(&text, 0, &rules::Environment::default());
-    let compiled = RuleSet::compile(parsed.rules, &Names::default(), None).unwrap();
+    let compiled = RuleSet::compile(parsed.rules, &Setup::new(&Names::default())).unwrap();
     let inspection = TenantInspection {
         rules: Some(Arc::new(compiled.set)),
         verify_checksums: false,

@@ -18,7 +18,7 @@ mod transform;
 mod verify;
 
 pub use cache::Cache;
-pub use compile::{BuildError, Compiled, Ends, Refused, RuleIndex, RuleSet};
+pub use compile::{BuildError, Compiled, Ends, ReadFile, Refused, RuleIndex, RuleSet, Setup};
 pub use inspect::{
     Alert, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Stream, Subject,
 };

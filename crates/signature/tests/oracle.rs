@@ -9,7 +9,7 @@ use app::{Buffer, Direction};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rules::ir::{Action, Condition, Content, Group, Header, HeaderProtocol, Meta, Number, Rule};
-use signature::{Ends, Hosts, Inspector, Names, Options, RuleSet, Subject};
+use signature::{Ends, Hosts, Inspector, Names, Options, RuleSet, Setup, Subject};
 use wire::{Addr, L3, L4, Packet};
 
 /// A rule about UDP payload with these contents.
@@ -169,7 +169,7 @@ fn the_engine_finds_what_trying_everything_finds() {
             // A relative content needs one before it to be relative to; the language takes the beginning, and so do both.
             let rules: Vec<Rule> =
                 rules.into_iter().zip(1..).map(|(contents, sid)| rule(sid, contents)).collect();
-            let set = RuleSet::compile(rules.clone(), &Names::default(), None).unwrap();
+            let set = RuleSet::compile(rules.clone(), &Setup::new(&Names::default())).unwrap();
             prop_assert!(set.refused.is_empty());
             let options = Options { alerts_max: usize::MAX, ..Options::default() };
             let mut inspector = Inspector::new(Arc::new(set.set), Arc::new(Hosts::new(16)), options).unwrap();

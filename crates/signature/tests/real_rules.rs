@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use signature::{Cache, Names, RuleSet};
+use signature::{Cache, Names, RuleSet, Setup};
 
 fn corpora() -> Option<PathBuf> {
     let folder = std::env::var_os("FOREBAY_CORPORA").map_or_else(
@@ -29,7 +29,11 @@ fn emerging_threats_compile_whole_and_come_back_from_the_cache() {
     for expected in [false, true] {
         let cache = Cache::new(folder.path(), 1 << 30);
         let start = Instant::now();
-        let compiled = RuleSet::compile(parsed.rules.clone(), &Names::default(), Some(&cache)).unwrap();
+        let compiled = RuleSet::compile(
+            parsed.rules.clone(),
+            &Setup { cache: Some(&cache), ..Setup::new(&Names::default()) },
+        )
+        .unwrap();
         took.push(start.elapsed());
         for refused in &compiled.refused {
             eprintln!("sid {}: {}", refused.rule.meta.sid, refused.reason);

@@ -26,6 +26,7 @@ impl File {
             FileState::Truncated => b",\"state\":\"TRUNCATED\"",
         };
         to.extend_from_slice(state);
+        self.digests.write(to);
         json::number_after(to, ",\"stored\":false,\"size\":", self.size);
         if let Some((start, end)) = self.range {
             json::number_after(to, ",\"start\":", start);

@@ -1,13 +1,16 @@
 //! Files that a flow transfers, whatever carries them: HTTP bodies, mail attachments, FTP data, SMB reads and writes.
 //!
 //! In: what a parser knows of a transfer ([`Files::open`], [`Files::append`], [`Files::gap`], [`Files::close`]). Out: its
-//! contents as `file.data` wants them, piece by piece ([`Window`]), its name, size and state, and the `fileinfo` member
-//! of an EVE record ([`File::write_info`]). [`decompress`] undoes content encodings. Nothing is stored on disk.
+//! contents as `file.data` wants them, piece by piece ([`Window`]), its name, size, state and hashes ([`FileFacts`]), and
+//! the `fileinfo` member of an EVE record ([`File::write_info`]). [`decompress`] undoes content encodings. Nothing is stored on disk.
 
 pub(crate) mod decompress;
+mod hash;
 mod info;
 mod window;
 
+use hash::Hasher;
+pub use hash::{Digests, Hashes};
 pub(crate) use window::Window;
 pub use window::WindowLimits;
 
@@ -18,13 +21,26 @@ pub(crate) const NAME_LIMIT: usize = 4096;
 
 /// How far a transfer has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FileState {
+pub enum FileState {
     /// It goes on.
     Open,
     /// It ended as it should.
     Closed,
     /// Its end was not seen, or lies beyond what is looked into.
     Truncated,
+}
+
+/// What rules ask of a file beside its contents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileFacts<'a> {
+    /// Its name; empty if it has none.
+    pub name: &'a [u8],
+    /// Bytes so far.
+    pub size: u64,
+    /// How far it has come.
+    pub state: FileState,
+    /// Its hashes, once it is whole.
+    pub digests: Digests,
 }
 
 /// One transferred file.
@@ -42,6 +58,9 @@ pub(crate) struct File {
     pub range: Option<(u64, u64)>,
     /// Its contents; `None` if its owner keeps them elsewhere.
     window: Option<Window>,
+    /// Its hashes on their way, if any are asked for.
+    hasher: Option<Box<Hasher>>,
+    digests: Digests,
     /// Whether its EVE record was written.
     logged: bool,
 }
@@ -66,6 +85,7 @@ impl Files {
     /// they are not kept.
     pub(crate) fn open(&mut self, name: &[u8], window: Option<WindowLimits>) {
         self.truncate();
+        let hashes = window.map_or_else(Hashes::default, |window| window.hashes);
         self.files.push(File {
             name: name.get(..NAME_LIMIT).unwrap_or(name).to_vec(),
             state: FileState::Open,
@@ -73,6 +93,8 @@ impl Files {
             size: 0,
             range: None,
             window: window.map(Window::new),
+            hasher: Hasher::new(hashes),
+            digests: Digests::default(),
             logged: false,
         });
     }
@@ -82,10 +104,20 @@ impl Files {
         self.files.last_mut().filter(|file| file.state == FileState::Open)
     }
 
+    /// The open file, of which nothing came yet, is hashed so, though its contents are kept elsewhere.
+    pub(crate) fn hash(&mut self, hashes: Hashes) {
+        if let Some(file) = self.current() {
+            file.hasher = Hasher::new(hashes);
+        }
+    }
+
     /// The next bytes of the open file.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         if let Some(file) = self.current() {
             file.size += bytes.len() as u64;
+            if let Some(hasher) = &mut file.hasher {
+                hasher.update(bytes);
+            }
             if let Some(window) = &mut file.window {
                 window.append(bytes);
             }
@@ -97,6 +129,7 @@ impl Files {
         if let Some(file) = self.current() {
             file.size += len;
             file.gaps = true;
+            file.hasher = None;
             if let Some(window) = &mut file.window {
                 window.gap(len);
             }
@@ -107,6 +140,9 @@ impl Files {
         if let Some(file) = self.current() {
             // What lacks bytes in its middle is not whole, even if its end was seen.
             file.state = if file.gaps { FileState::Truncated } else { state };
+            if let Some(hasher) = file.hasher.take().filter(|_| file.state == FileState::Closed) {
+                file.digests = hasher.finish();
+            }
             if let Some(window) = &mut file.window {
                 window.close();
             }
@@ -143,9 +179,14 @@ impl Files {
         self.files.get(index).map(|file| file.name.as_slice())
     }
 
-    /// Size of the `index`-th file, for `filesize`: known when it is whole.
-    pub(crate) fn size(&self, index: usize) -> Option<u64> {
-        self.files.get(index).map(|file| file.size)
+    /// What rules ask of the `index`-th file.
+    pub(crate) fn facts(&self, index: usize) -> Option<FileFacts<'_>> {
+        self.files.get(index).map(|file| FileFacts {
+            name: &file.name,
+            size: file.size,
+            state: file.state,
+            digests: file.digests,
+        })
     }
 
     /// The `index`-th piece of contents that rules have not seen, over all files that have one.
@@ -165,7 +206,12 @@ impl Files {
 mod tests {
     use super::*;
 
-    const LIMITS: WindowLimits = WindowLimits { content: 1000, inspect_min: 100, inspect_window: 40 };
+    const LIMITS: WindowLimits = WindowLimits {
+        content: 1000,
+        inspect_min: 100,
+        inspect_window: 40,
+        hashes: Hashes { md5: true, sha1: false, sha256: true },
+    };
 
     #[test]
     fn a_file_is_seen_whole_when_it_closes() {
@@ -183,6 +229,12 @@ mod tests {
         assert!(file.take_finished());
         assert!(!file.take_finished());
         assert_eq!((file.state, file.size), (FileState::Closed, 11));
+        let mut info = Vec::new();
+        file.write_object(&mut info, 3);
+        assert_eq!(
+            String::from_utf8(info).unwrap(),
+            r#"{"filename":"a.txt","gaps":false,"state":"CLOSED","md5":"5eb63bbbe01eeed093cb22bb8f5acdc3","sha256":"b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9","stored":false,"size":11,"tx_id":3}"#
+        );
     }
 
     #[test]
@@ -208,6 +260,7 @@ mod tests {
         files.close();
         let file = files.iter().next().unwrap();
         assert_eq!((file.state, file.gaps, file.size), (FileState::Truncated, true, 16));
+        assert_eq!(files.facts(0).unwrap().digests, Digests::default());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The part of a body or file that rules look into, and when.
 
+use super::Hashes;
 use crate::View;
 
 /// How a body or file is looked into; all in bytes.
@@ -12,12 +13,14 @@ pub struct WindowLimits {
     /// How much is looked into at a time after that, at least: some of what was seen before is seen again, so that a
     /// pattern that lies across is found.
     pub inspect_window: u64,
+    /// Which hashes of a file are computed.
+    pub hashes: Hashes,
 }
 
 impl Default for WindowLimits {
     /// The reference's for files.
     fn default() -> Self {
-        Self { content: 100_000, inspect_min: 32_768, inspect_window: 4_096 }
+        Self { content: 100_000, inspect_min: 32_768, inspect_window: 4_096, hashes: Hashes::default() }
     }
 }
 
@@ -43,6 +46,11 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) const fn new(limits: WindowLimits) -> Self {
         Self { limits, held: Vec::new(), start: 0, missing: 0, seen: 0, closed: false, done: false }
+    }
+
+    /// Which hashes of what it holds are wanted.
+    pub(crate) const fn hashes(&self) -> Hashes {
+        self.limits.hashes
     }
 
     /// Position behind the last byte that came.
@@ -155,7 +163,12 @@ impl Window {
 mod tests {
     use super::*;
 
-    const LIMITS: WindowLimits = WindowLimits { content: 1000, inspect_min: 100, inspect_window: 40 };
+    const LIMITS: WindowLimits = WindowLimits {
+        content: 1000,
+        inspect_min: 100,
+        inspect_window: 40,
+        hashes: Hashes { md5: false, sha1: false, sha256: false },
+    };
 
     #[test]
     fn every_byte_up_to_the_limit_is_seen_and_patterns_across_looks_too() {
@@ -193,7 +206,12 @@ mod tests {
 
     #[test]
     fn an_unlimited_body_that_nobody_looks_into_is_bounded() {
-        let mut window = Window::new(WindowLimits { content: 0, inspect_min: u64::MAX, inspect_window: 100 });
+        let mut window = Window::new(WindowLimits {
+            content: 0,
+            inspect_min: u64::MAX,
+            inspect_window: 100,
+            ..WindowLimits::default()
+        });
         for _ in 0..4000 {
             window.append(&[7; 10_000]);
         }

@@ -129,6 +129,7 @@ impl Http1Transaction {
         }
         let too_long = name.len() > NAME_LIMIT;
         self.response.files.open(&name, None);
+        self.response.files.hash(self.response.body.hashes());
         if let Some(file) = self.response.files.current() {
             file.range = range;
         }

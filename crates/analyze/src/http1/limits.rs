@@ -32,9 +32,15 @@ pub struct HttpLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
+        let window = |content, inspect_min, inspect_window| WindowLimits {
+            content,
+            inspect_min,
+            inspect_window,
+            ..WindowLimits::default()
+        };
         Self {
-            request_body: WindowLimits { content: 102_400, inspect_min: 32_768, inspect_window: 4_096 },
-            response_body: WindowLimits { content: 102_400, inspect_min: 40_960, inspect_window: 16_384 },
+            request_body: window(102_400, 32_768, 4_096),
+            response_body: window(102_400, 40_960, 16_384),
             upload: WindowLimits::default(),
             decompress: DecompressLimits::default(),
             field: 18_000,

@@ -32,9 +32,6 @@ use request::RequestState;
 use response::ResponseState;
 use std::collections::VecDeque;
 
-/// Numeric keywords that this parser answers.
-pub(crate) const NUMBERS: &[&str] = &["filesize"];
-
 /// How many oddities of one flow are put up with.
 const WARNING_LIMIT: u32 = 512;
 

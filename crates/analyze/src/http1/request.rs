@@ -294,6 +294,8 @@ impl Http1 {
             transaction.multipart = Some(Box::new(Multipart::new(boundary, limits.upload)));
         } else if let Some(path) = transaction.path().map(<[u8]>::to_vec) {
             transaction.request.files.open(&path, None);
+            let hashes = transaction.request.body.hashes();
+            transaction.request.files.hash(hashes);
             transaction.request_is_file = true;
         }
     }

@@ -5,7 +5,7 @@ use super::events;
 use super::limits::HttpLimits;
 use super::message::{Message, Span, contains};
 use super::uri::{DoubleDecode, Host, Target, parse_host};
-use crate::{Events, Transaction, View};
+use crate::{Events, FileFacts, Transaction, View};
 use app::{Buffer, Direction, Stage};
 
 /// The methods that matter to how a message is read.
@@ -473,11 +473,12 @@ impl Transaction for Http1Transaction {
         message.files.inspected();
     }
 
-    fn number(&self, direction: Direction, field: &str, index: usize) -> Option<u64> {
-        match field {
-            "filesize" => self.message(direction).files.size(index),
-            _ => None,
-        }
+    fn number(&self, _: Direction, _: &str, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn file(&self, direction: Direction, index: usize) -> Option<FileFacts<'_>> {
+        self.message(direction).files.facts(index)
     }
 
     fn events(&self, _: Direction) -> Events<'_> {

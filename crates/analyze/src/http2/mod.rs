@@ -25,14 +25,8 @@ use hpack::{Broken, Decoder};
 use std::collections::VecDeque;
 
 /// Numeric keywords that this parser answers.
-pub(crate) const NUMBERS: &[&str] = &[
-    "filesize",
-    "http2.frametype",
-    "http2.errorcode",
-    "http2.priority",
-    "http2.window",
-    "http2.size_update",
-];
+pub(crate) const NUMBERS: &[&str] =
+    &["http2.frametype", "http2.errorcode", "http2.priority", "http2.window", "http2.size_update"];
 
 /// What a client begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -4,7 +4,7 @@ use super::events;
 use super::hpack::Field;
 use crate::files::Files;
 use crate::files::decompress::Decompressor;
-use crate::{Events, Transaction, View};
+use crate::{Events, FileFacts, Transaction, View};
 use app::{Buffer, Direction, Stage};
 
 /// How many frames of a stream are remembered by their type.
@@ -278,7 +278,6 @@ impl Transaction for Http2Transaction {
         let side = self.side(direction);
         let only = |value: Option<u64>| value.filter(|_| index == 0);
         match field {
-            "filesize" => side.files.size(index),
             "http2.frametype" => side.frames.get(index).copied().map(u64::from),
             "http2.errorcode" => only(side.error.map(u64::from)),
             "http2.priority" => only(side.priority.map(u64::from)),
@@ -293,6 +292,10 @@ impl Transaction for Http2Transaction {
                 .nth(index),
             _ => None,
         }
+    }
+
+    fn file(&self, direction: Direction, index: usize) -> Option<FileFacts<'_>> {
+        self.side(direction).files.facts(index)
     }
 
     fn events(&self, direction: Direction) -> Events<'_> {

@@ -1,6 +1,11 @@
 use super::*;
 
-const LIMITS: WindowLimits = WindowLimits { content: 100_000, inspect_min: 0, inspect_window: 100 };
+const LIMITS: WindowLimits = WindowLimits {
+    content: 100_000,
+    inspect_min: 0,
+    inspect_window: 100,
+    hashes: crate::files::Hashes { md5: false, sha1: false, sha256: false },
+};
 
 /// A file's name and content.
 type NamedFile = (String, Vec<u8>);

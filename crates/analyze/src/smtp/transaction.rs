@@ -5,7 +5,7 @@ use event::json;
 
 use crate::files::Files;
 use crate::mime::Message;
-use crate::{Events, Record, Transaction, View};
+use crate::{Events, FileFacts, Record, Transaction, View};
 
 /// Recipients that are kept.
 const RECIPIENTS_MAX: usize = 1_024;
@@ -169,8 +169,12 @@ impl Transaction for SmtpTransaction {
         }
     }
 
-    fn number(&self, direction: Direction, field: &str, index: usize) -> Option<u64> {
-        (direction == Direction::ToServer && field == "filesize").then(|| self.files.size(index))?
+    fn number(&self, _: Direction, _: &str, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn file(&self, direction: Direction, index: usize) -> Option<FileFacts<'_>> {
+        self.files.facts(index).filter(|_| direction == Direction::ToServer)
     }
 
     /// Both ways the same: rules of either look for what the other raises.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod keywords;
 mod place;
 mod rules;
 

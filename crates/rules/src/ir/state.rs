@@ -67,6 +67,13 @@ pub enum AppCondition {
     },
 }
 
+impl AppCondition {
+    /// Whether it is about a file as a whole: then it must hold of the same file as the others that are.
+    pub const fn is_about_file(&self) -> bool {
+        matches!(self, Self::FileExtension { .. } | Self::FileSize(_) | Self::FileHash { .. })
+    }
+}
+
 /// Hashes of files.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs)]

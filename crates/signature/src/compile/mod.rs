@@ -8,11 +8,13 @@ mod address_index;
 mod anchors;
 mod databases;
 mod fast_pattern;
+mod file;
 mod header;
 mod order;
 mod payload;
 mod place;
 mod ready;
+mod setup;
 mod state_names;
 
 use std::sync::Arc;
@@ -22,18 +24,18 @@ pub use anchors::Anchors;
 use app::Direction;
 pub use databases::{BufferSlot, Database};
 pub use fast_pattern::Chosen;
+pub use file::{FileCheck, HashList};
 pub use header::{DistinctHeaders, Ends, Protocols, Ranges, ReadyHeader, Transports};
 pub use payload::{Needed, PayloadDatabase, PayloadDatabases, PayloadSlot};
 pub use place::Place;
 pub use ready::{IntegerOperand, Ready, ReadyGroup, ReadyState};
 use rules::ir::Rule;
+pub use setup::{ReadFile, Setup};
 pub use state_names::StateNames;
 use thiserror::Error;
 use wire::L4;
 
-use crate::cache::Cache;
 use crate::literal::EngineError;
-use crate::names::Names;
 use crate::verify::CompileError;
 
 /// A rule's place in the order in which rules are asked.
@@ -88,28 +90,23 @@ pub struct Compiled {
 }
 
 impl RuleSet {
-    /// Compiles `rules`. Databases are taken from `cache` where it has them, and put there where it has not.
+    /// Compiles `rules`. Databases are taken from the cache where it has them, and put there where it has not.
     ///
     /// # Errors
     ///
     /// [`BuildError`] when the whole cannot be compiled; a rule that is at fault is in [`Compiled::refused`] instead.
-    pub fn compile(
-        mut rules: Vec<Rule>,
-        names: &Names,
-        cache: Option<&Cache>,
-    ) -> Result<Compiled, BuildError> {
+    pub fn compile(mut rules: Vec<Rule>, setup: &Setup<'_>) -> Result<Compiled, BuildError> {
         order::sort(&mut rules);
-        let mut buffers = databases::Buffers::default();
-        let mut headers = header::HeaderCompiler::default();
+        let mut shared = ready::Shared::default();
         let (mut ready, mut refused) = (Vec::with_capacity(rules.len()), Vec::new());
         for rule in rules {
-            match Ready::new(rule, names, &mut headers, &mut buffers) {
+            match Ready::new(rule, setup, &mut shared) {
                 Ok(rule) => ready.push(rule),
                 Err((rule, reason)) => refused.push(Refused { rule: *rule, reason }),
             }
         }
-        let buffers = buffers.into_slots();
-        let databases = databases::build(&ready, &buffers, cache)?;
+        let buffers = shared.buffers.into_slots();
+        let databases = databases::build(&ready, &buffers, setup.cache)?;
         let unfiltered = |direction: usize, wanted: fn(&Ready) -> bool| {
             let numbers =
                 ready.iter().zip(0..).filter(move |(rule, _)| rule.directions[direction] && wanted(rule));
@@ -133,7 +130,7 @@ impl RuleSet {
             address_only,
             packet_unfiltered,
             transaction_unfiltered,
-            state_names: StateNames::new(&ready, names),
+            state_names: StateNames::new(&ready, setup.names),
             rules: ready,
         };
         Ok(Compiled { set, refused })

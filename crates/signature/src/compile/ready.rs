@@ -8,7 +8,9 @@ use rules::ir::{
 
 use super::databases::Buffers;
 use super::fast_pattern::{self, Chosen};
+use super::file::{self, FileCheck};
 use super::header::{HeaderCompiler, Protocols, ReadyHeader};
+use super::setup::Setup;
 use crate::names::Names;
 use crate::verify::{Check, CompileError};
 
@@ -27,6 +29,8 @@ pub struct Ready {
     pub inspects: Inspects,
     /// Conditions on buffers; parallel to the rule's groups.
     pub groups: Vec<ReadyGroup>,
+    /// Conditions on files as wholes.
+    pub files: Box<[FileCheck]>,
     /// Flowbits and their kin.
     pub state: Vec<ReadyState>,
     /// The content by which it is found.
@@ -148,17 +152,24 @@ impl ReadyState {
     }
 }
 
+/// What rules have in common, as it comes up.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) headers: HeaderCompiler,
+    pub(super) buffers: Buffers,
+    lists: file::Lists,
+}
+
 impl Ready {
     pub(super) fn new(
         rule: Rule,
-        names: &Names,
-        headers: &mut HeaderCompiler,
-        buffers: &mut Buffers,
+        setup: &Setup<'_>,
+        shared: &mut Shared,
     ) -> Result<Self, (Box<Rule>, CompileError)> {
         let mut groups = Vec::with_capacity(rule.groups.len());
         for group in &rule.groups {
             let checks = group.conditions.iter().map(Check::new).collect::<Result<Vec<_>, _>>();
-            let slot = buffers.slot(group);
+            let slot = shared.buffers.slot(group);
             match (checks, slot) {
                 (Ok(checks), Ok(slot)) => {
                     groups.push(ReadyGroup {
@@ -174,14 +185,19 @@ impl Ready {
         if let Err(reason) = supported(&rule) {
             return Err((Box::new(rule), reason));
         }
+        let files = match FileCheck::all(&rule, setup, &mut shared.lists) {
+            Ok(files) => files,
+            Err(reason) => return Err((Box::new(rule), reason)),
+        };
         let (chosen, anchor) = (fast_pattern::choose(&rule), fast_pattern::anchor(&rule));
         Ok(Self {
-            header: headers.compile(&rule.header),
+            header: shared.headers.compile(&rule.header),
             protocols: Protocols::of(rule.app_protocol),
             directions: directions(&rule),
             inspects: Inspects::of(&rule),
-            state: rule.state.iter().map(|operation| ReadyState::new(operation, names)).collect(),
+            state: rule.state.iter().map(|operation| ReadyState::new(operation, setup.names)).collect(),
             groups,
+            files,
             chosen,
             anchor,
             rule,
@@ -244,9 +260,6 @@ fn supported(rule: &Rule) -> Result<(), CompileError> {
     }
     for condition in &rule.app {
         let what = match condition {
-            AppCondition::FileExtension { .. } => "fileext",
-            AppCondition::FileSize(_) => "filesize",
-            AppCondition::FileHash { .. } => "a list of file hashes",
             AppCondition::Event(name)
                 if name.contains('.') && !analyze::event_names().any(|known| known == name) =>
             {

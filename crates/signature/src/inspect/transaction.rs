@@ -203,7 +203,14 @@ impl Inspector {
             }
             held = held.saturating_add(1);
         }
-        for condition in &rule.rule.app {
+        if !rule.files.is_empty() {
+            let holds = |file| rule.files.iter().all(|check| check.holds(&file));
+            let mut files = (0..).map_while(|index| transaction.file(subject.direction, index));
+            if !files.any(holds) {
+                return if stage < Stage::Complete { Answer::Later(held) } else { Answer::Never };
+            }
+        }
+        for condition in rule.rule.app.iter().filter(|condition| !condition.is_about_file()) {
             if !holds_in(condition, protocol, subject.direction, transaction) {
                 return if stage < Stage::Complete { Answer::Later(held) } else { Answer::Never };
             }

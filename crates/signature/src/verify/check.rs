@@ -40,6 +40,14 @@ pub enum CompileError {
     /// This version has no such thing.
     #[error("{0} is not supported by this version")]
     Unsupported(&'static str),
+    /// A file that the rule names.
+    #[error("file {path}: {problem}")]
+    File {
+        /// Its path, as written.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No analyser raises it.
     #[error("app-layer-event {0} is not known")]
     UnknownEvent(String),

@@ -1,0 +1,162 @@
+//! Keywords that need something beside the traffic: files, memory, configuration. Each on traffic made up for it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::place::{Place, pcap, text};
+
+/// A TCP connection from 10.0.0.1:4000 to 10.0.1.1:80 that says these things in turns, the client first.
+pub(crate) fn connection(turns: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    let mut next = [1_000_u32, 5_000];
+    let mut send = |side: usize, flags: u8, payload: &[u8]| {
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+        frame.extend([0x45, 0]);
+        frame.extend((40 + payload.len() as u16).to_be_bytes());
+        frame.extend([0, 1, 0, 0, 64, 6, 0, 0]);
+        let ends = [([10, 0, 0, 1], 4000_u16), ([10, 0, 1, 1], 80)];
+        frame.extend([ends[side].0, ends[1 - side].0].concat());
+        frame.extend(ends[side].1.to_be_bytes());
+        frame.extend(ends[1 - side].1.to_be_bytes());
+        frame.extend(next[side].to_be_bytes());
+        frame.extend(if flags == 2 { [0; 4] } else { next[1 - side].to_be_bytes() });
+        frame.extend([0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+        frame.extend(payload);
+        next[side] += payload.len() as u32 + u32::from(flags & 3 != 0);
+        frames.push(frame);
+    };
+    send(0, 2, b"");
+    send(1, 0x12, b"");
+    send(0, 0x10, b"");
+    for (turn, said) in turns.iter().enumerate() {
+        send(turn % 2, 0x18, said);
+        send(1 - turn % 2, 0x10, b"");
+    }
+    send(0, 0x11, b"");
+    send(1, 0x11, b"");
+    send(0, 0x10, b"");
+    frames
+}
+
+/// A download by HTTP.
+pub(crate) fn download(name: &str, body: &str) -> Vec<Vec<u8>> {
+    let request = format!("GET /files/{name} HTTP/1.1\r\nHost: example.com\r\nUser-Agent: probe/1\r\n\r\n");
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nServer: box\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection(&[request.as_bytes(), response.as_bytes()])
+}
+
+impl Place {
+    /// Replays frames with rules, all of which must load, and a configuration beside them.
+    fn inspect(&self, frames: &[Vec<u8>], rules: &str, config: &str) -> Vec<Value> {
+        self.file("t.pcap", pcap(frames)).file("t.rules", rules).file(
+            "t.toml",
+            format!(
+                "{config}\n[inspection.stream]\nverify_checksums = \"off\"\n[dataplane]\nmemory_mib = 96\n\
+                 mempool_mbufs = 8192\nflows_max = 16384\ntenants_max = 2\n"
+            ),
+        );
+        let output = self.run(&["replay", "t.pcap", "--config", "t.toml", "--rules", "t.rules"]);
+        assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+        records(&self.path("forebay-out/eve.json"))
+    }
+
+    /// What the reference makes of the same; `None` if it is not installed in the version that is meant.
+    fn reference(&self, options: &[&str]) -> Option<Vec<Value>> {
+        let version = Command::new("suricata").arg("-V").output().ok()?;
+        if !text(&version.stdout).contains("version 7.0.10") {
+            return None;
+        }
+        let out = self.path("reference");
+        let _ = fs::remove_dir_all(&out);
+        fs::create_dir(&out).unwrap();
+        let mut command = Command::new("suricata");
+        command.current_dir(self.0.path()).args(["-r", "t.pcap", "-k", "none", "--runmode", "single", "-l"]);
+        let output = command.arg(&out).args(["-S", "t.rules"]).args(options).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        Some(records(&out.join("eve.json")))
+    }
+
+    /// Replays, and compares the rules that speak with those of the reference.
+    fn compare(&self, frames: &[Vec<u8>], rules: &str, config: &str, options: &[&str]) -> Vec<Value> {
+        let events = self.inspect(frames, rules, config);
+        if let Some(reference) = self.reference(options) {
+            assert_eq!(sids(&events), sids(&reference), "the reference's are on the right");
+        }
+        events
+    }
+}
+
+fn records(path: &Path) -> Vec<Value> {
+    let events = fs::read_to_string(path).unwrap();
+    events.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Numbers of the rules that spoke, in order.
+fn sids(events: &[Value]) -> Vec<u64> {
+    let mut sids: Vec<u64> =
+        events.iter().filter_map(|event| event["alert"]["signature_id"].as_u64()).collect();
+    sids.sort_unstable();
+    sids
+}
+
+/// Rules about HTTP with these options, numbered from 1.
+fn http_rules(options: &[&str]) -> String {
+    let mut rules = String::new();
+    for (options, sid) in options.iter().zip(1..) {
+        let _ = writeln!(rules, "alert http any any -> any any (msg:\"r\"; {options} sid:{sid};)");
+    }
+    rules
+}
+
+#[test]
+fn files_are_found_by_name_size_and_hash() {
+    let place = Place::new();
+    // printf 'hello world' | md5sum, sha1sum, sha256sum
+    place
+        .file("md5", "# known\n5eb63bbbe01eeed093cb22bb8f5acdc3  hello\n")
+        .file("sha1", "2AAE6C35C94FCFB415DBE95F408B9CE91EE846ED\n")
+        .file("sha256", "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9\n")
+        .file("other", format!("{}\n", "00".repeat(16)));
+    let names = [
+        "filename:\"SECRET\";",
+        "filename:\"public\";",
+        "fileext:\"TXT\";",
+        "fileext:!\"txt\";",
+        "fileext:\"exe\";",
+        "filesize:11;",
+        "filesize:>11;",
+        "filesize:10<>12;",
+        "filemd5:md5;",
+        "filemd5:!md5;",
+        "filemd5:!other;",
+        "filemd5:md5; fileext:\"exe\";",
+    ];
+    let download = download("secret.txt", "hello world");
+    assert_eq!(sids(&place.compare(&download, &http_rules(&names), "", &[])), [1, 3, 6, 8, 9, 11]);
+    // Of several hashes the reference computes one only, so its answers are asked for each by itself.
+    let [sha1, sha256] = [
+        "filesha1:sha1; file.name; content:\"/files/secret\"; startswith; file.data; content:\"world\";",
+        "filesha256:sha256;",
+    ];
+    assert_eq!(sids(&place.compare(&download, &http_rules(&[sha1]), "", &[])), [1]);
+    assert_eq!(sids(&place.compare(&download, &http_rules(&[sha256]), "", &[])), [1]);
+    let events = place.inspect(&download, &http_rules(&[names[8], sha1, sha256]), "");
+    assert_eq!(sids(&events), [1, 2, 3]);
+    let info = events.iter().find(|event| event["event_type"] == "fileinfo").unwrap();
+    assert_eq!(info["fileinfo"]["sha1"], "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed");
+
+    place.file("broken", "not a hash\n").file(
+        "t.rules",
+        "alert http any any -> any any (filemd5:broken; sid:1;)\n\
+         alert http any any -> any any (filemd5:nowhere; sid:2;)\n",
+    );
+    let output = place.run(&["rules", "check", "t.rules"]);
+    assert!(text(&output.stderr).contains("line 1 does not begin with 32 hexadecimal digits"));
+}
