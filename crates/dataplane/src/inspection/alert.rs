@@ -96,7 +96,8 @@ impl Inspection {
             && let Some(signatures) =
                 self.tenants.get(usize::from(moment.tenant.0)).and_then(|tenant| tenant.signatures.as_ref())
         {
-            variables::members(&mut members, &flow.signature, signatures.set().state_names());
+            let packet = signatures.packet_variables();
+            variables::members(&mut members, &flow.signature, packet, signatures.set().state_names());
         }
         payload_members(&mut members, options, data, moment);
         records.push(Event::Detail(Box::new(Detail { tx_id: found.transaction, members, ..detail })));

@@ -1,6 +1,6 @@
 //! What rules have noted of a flow, as alerts tell it: `traffic` and `metadata`.
 
-use event::json::{literal, number, string};
+use event::json::{bytes, literal, number, string};
 use signature::FlowState;
 use signature::compile::StateNames;
 
@@ -8,9 +8,9 @@ use signature::compile::StateNames;
 const TRAFFIC_ID: &str = "traffic/id/";
 const TRAFFIC_LABEL: &str = "traffic/label/";
 
-/// Appends `"traffic":{…}` and `"metadata":{…}` with the flowbits and flowints that are set, as far as there are any,
+/// Appends `"traffic":{…}` and `"metadata":{…}` with the flowbits, flowints and variables that are set, as far as there are any,
 /// each after a comma.
-pub(super) fn members(to: &mut Vec<u8>, state: &FlowState, names: &StateNames) {
+pub(super) fn members(to: &mut Vec<u8>, state: &FlowState, packet: &[(u32, Box<[u8]>)], names: &StateNames) {
     let bits: Vec<&str> = state.bits().iter().filter_map(|&bit| names.bit(bit)).collect();
     let labels = |prefix: &'static str| bits.iter().filter_map(move |name| name.strip_prefix(prefix));
     let lists = [("id", list(labels(TRAFFIC_ID))), ("label", list(labels(TRAFFIC_LABEL)))];
@@ -28,7 +28,31 @@ pub(super) fn members(to: &mut Vec<u8>, state: &FlowState, names: &StateNames) {
     if !integers.is_empty() {
         literal(&mut integers, "}");
     }
-    object(to, "metadata", &[("flowbits", list(others.copied())), ("flowints", integers)]);
+    let metadata = [
+        ("flowbits", list(others.copied())),
+        ("flowints", integers),
+        ("flowvars", captured(state.variables(), names)),
+        ("pktvars", captured(packet, names)),
+    ];
+    object(to, "metadata", &metadata);
+}
+
+/// A list of objects with one captured variable each; nothing at all if there are none.
+fn captured(variables: &[(u32, Box<[u8]>)], names: &StateNames) -> Vec<u8> {
+    let mut to = Vec::new();
+    for (variable, value) in variables {
+        let Some(name) = names.variable(*variable) else { continue };
+        let before = if to.is_empty() { "[{" } else { ",{" };
+        literal(&mut to, before);
+        string(&mut to, name);
+        literal(&mut to, ":");
+        bytes(&mut to, value);
+        literal(&mut to, "}");
+    }
+    if !to.is_empty() {
+        literal(&mut to, "]");
+    }
+    to
 }
 
 /// A list of texts; nothing at all if there are none.

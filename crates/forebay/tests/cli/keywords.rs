@@ -116,6 +116,53 @@ fn http_rules(options: &[&str]) -> String {
 }
 
 #[test]
+fn captures_become_variables_of_flow_and_packet() {
+    let rules = "\
+        alert http any any -> any any (http.user_agent; pcre:\"/(?P<flow_ua>.*)\\/(?P<pkt_num>\\d)/\"; sid:1;)\n\
+        alert http any any -> any any (http.host; pcre:\"/(\\w+)\\.(com)/,flow:host, pkt:tld\"; sid:2;)\n\
+        alert tcp any any -> any any (flow:to_client; content:\"hello\"; pcre:\"/hello( .o)/,flow:spc\"; sid:3;)\n\
+        alert http any any -> any any (http.server; pcre:\"/b(.*)$/E\"; sid:4;)\n\
+        alert tcp any any -> any any (flow:to_server; content:\"GET\"; pcre:\"/(\\r\\n.)/,pkt:bin\"; sid:5;)\n\
+        alert http any any -> any any (http.host; pcre:\"/(com)/,flow:lost\"; content:\"nowhere\"; sid:6;)\n";
+    let place = Place::new();
+    let frames = download("a", "hello world");
+    let events = place.inspect(&frames, rules, "");
+    assert_eq!(sids(&events), [1, 2, 3, 4, 5]);
+    let told = |events: &[Value]| -> Vec<(Value, Vec<String>)> {
+        let list = |value: &Value| {
+            let mut entries: Vec<String> =
+                value.as_array().into_iter().flatten().map(ToString::to_string).collect();
+            entries.sort();
+            entries
+        };
+        let mut told: Vec<_> = events
+            .iter()
+            .filter(|event| event["event_type"] == "alert")
+            .map(|event| {
+                let (flow, packet) = (&event["metadata"]["flowvars"], &event["metadata"]["pktvars"]);
+                (event["alert"]["signature_id"].clone(), [list(flow), list(packet)].concat())
+            })
+            .collect();
+        told.sort_by_key(|(sid, _)| sid.as_u64());
+        told
+    };
+    let variables = told(&events);
+    assert_eq!(
+        variables[0].1,
+        [
+            r#"{"host":"example"}"#,
+            r#"{"ua":"probe"}"#,
+            r#"{"bin":"\r\nH"}"#,
+            r#"{"num":"1"}"#,
+            r#"{"tld":"com"}"#
+        ]
+    );
+    if let Some(reference) = place.reference(&[]) {
+        assert_eq!(variables, told(&reference));
+    }
+}
+
+#[test]
 fn files_are_found_by_name_size_and_hash() {
     let place = Place::new();
     // printf 'hello world' | md5sum, sha1sum, sha256sum

@@ -248,7 +248,6 @@ static TABLE: &[Row] = &[
     ("dsize", &[], R, U, false, packet::payload_size),
     ("ftpbounce", &[], N, U, false, packet::ftp_bounce),
     ("rpc", &[], R, U, false, packet::rpc),
-    ("vlan.id", &[], R, U, false, packet::vlan_id),
     ("ipv4-csum", &[], R, U, false, packet::checksum),
     ("tcpv4-csum", &[], R, U, false, packet::checksum),
     ("tcpv6-csum", &[], R, U, false, packet::checksum),

@@ -351,10 +351,6 @@ pub(super) fn rpc(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>, _: bo
     builder.packet(HeaderCondition::Rpc { program, version, procedure }, false)
 }
 
-pub(super) fn vlan_id(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>, _: bool) -> Outcome {
-    builder.packet(HeaderCondition::VlanId(comparison_of(value, 4095)?), false)
-}
-
 pub(super) fn checksum(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'_>, _: bool) -> Outcome {
     let layer = match keyword.name {
         "ipv4-csum" => ChecksumLayer::Ipv4,

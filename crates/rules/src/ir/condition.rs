@@ -177,8 +177,6 @@ pub enum CaptureScope {
     Packet,
     /// The flow.
     Flow,
-    /// `alert:`: this alert.
-    Alert,
 }
 
 /// How bytes make a number.

@@ -156,8 +156,6 @@ pub enum Comparison<T> {
     GreaterOrEqual(T),
     /// `a<>b`: above the first and below the second.
     Between(T, T),
-    /// `!a<>b`: not between.
-    NotBetween(T, T),
 }
 
 impl<T> Comparison<T> {
@@ -171,7 +169,6 @@ impl<T> Comparison<T> {
             Self::Greater(other) => Comparison::Greater(number(other)),
             Self::GreaterOrEqual(other) => Comparison::GreaterOrEqual(number(other)),
             Self::Between(low, high) => Comparison::Between(number(low), number(high)),
-            Self::NotBetween(low, high) => Comparison::NotBetween(number(low), number(high)),
         }
     }
 }
@@ -187,7 +184,6 @@ impl<T: PartialOrd + Copy> Comparison<T> {
             Self::Greater(other) => value > other,
             Self::GreaterOrEqual(other) => value >= other,
             Self::Between(low, high) => value > low && value < high,
-            Self::NotBetween(low, high) => !(value > low && value < high),
         }
     }
 }
@@ -314,8 +310,6 @@ pub enum HeaderCondition {
         /// Procedure.
         procedure: Option<u32>,
     },
-    /// `vlan.id` and kin: none in Suricata 7; reserved for the tenant's own tag.
-    VlanId(Comparison<u16>),
 }
 
 /// What `flow.bytes_*`, `flow.pkts_*` count.

@@ -183,8 +183,6 @@ pub enum Track {
     Pair,
     /// `by_rule`.
     Rule,
-    /// `by_flow`.
-    Flow,
 }
 
 /// So many within so long.
@@ -216,11 +214,6 @@ pub enum ThresholdKind {
     Threshold,
     /// `both`: once within the time, when `count` is reached.
     Both,
-    /// `backoff`: at `count`, then at each multiple ten times as large.
-    Backoff {
-        /// Factor.
-        multiplier: u32,
-    },
 }
 
 /// `tag`: log what follows a match.

@@ -1,6 +1,6 @@
 //! One rule made ready.
 
-use app::{Direction, Scope, Stage};
+use app::{Buffer, Direction, Scope, Stage};
 use rules::ir::{
     Action, AppCondition, BitOperation, Comparison, Condition, HeaderCondition, HeaderProtocol, HostTrack,
     IntegerOperation, IntegerValue, Rule, StateOperation,
@@ -168,7 +168,8 @@ impl Ready {
     ) -> Result<Self, (Box<Rule>, CompileError)> {
         let mut groups = Vec::with_capacity(rule.groups.len());
         for group in &rule.groups {
-            let checks = group.conditions.iter().map(Check::new).collect::<Result<Vec<_>, _>>();
+            let checks = group.conditions.iter().map(|condition| Check::new(condition, setup.names));
+            let checks = checks.collect::<Result<Vec<_>, _>>();
             let slot = shared.buffers.slot(group);
             match (checks, slot) {
                 (Ok(checks), Ok(slot)) => {
@@ -249,11 +250,13 @@ fn supported(rule: &Rule) -> Result<(), CompileError> {
     if rule.config.is_some() || rule.action == Action::Config {
         return Err(CompileError::Unsupported("the action config"));
     }
+    if rule.groups.iter().any(|group| group.buffer == Buffer::FileMagic) {
+        return Err(CompileError::Unsupported("file.magic (the reference's names of file types)"));
+    }
     for condition in &rule.packet {
         let what = match condition {
             HeaderCondition::GeoIp(_) => "geoip",
             HeaderCondition::Reputation(_) => "iprep",
-            HeaderCondition::VlanId(_) => "vlan.id",
             _ => continue,
         };
         return Err(CompileError::Unsupported(what));

@@ -1,15 +1,17 @@
-//! What flowbits and flowints are called, for events.
+//! What flowbits, flowints and captured variables are called, for events.
 
-use rules::ir::{IntegerOperation, IntegerValue, StateOperation};
+use rules::ir::{Condition, IntegerOperation, IntegerValue, StateOperation};
 
 use super::ready::Ready;
 use crate::names::Names;
+use crate::verify::Variable;
 
-/// Names of the flowbits and flowints of a set by their numbers; in order.
+/// Names of the flowbits, flowints and variables of a set by their numbers; in order.
 #[derive(Debug, Default)]
 pub struct StateNames {
     bits: Vec<(u32, String)>,
     integers: Vec<(u32, String)>,
+    variables: Vec<(u32, String)>,
 }
 
 impl StateNames {
@@ -37,11 +39,20 @@ impl StateNames {
                 StateOperation::HostBit { .. } | StateOperation::CrossBit { .. } => {}
             }
         }
-        for list in [&mut bits, &mut integers] {
+        let mut variables = Vec::new();
+        for condition in rules.iter().flat_map(|rule| &rule.rule.groups).flat_map(|group| &group.conditions) {
+            let Condition::Pcre(pcre) = condition else { continue };
+            for capture in &pcre.captures {
+                let (Variable::Flow(number) | Variable::Packet(number)) =
+                    Variable::new(capture.scope, &capture.name, names);
+                variables.push((number, capture.name.clone()));
+            }
+        }
+        for list in [&mut bits, &mut integers, &mut variables] {
             list.sort_unstable();
             list.dedup();
         }
-        Self { bits, integers }
+        Self { bits, integers, variables }
     }
 
     /// The name of a flowbit that a rule of the set speaks of.
@@ -52,6 +63,11 @@ impl StateNames {
     /// The name of a flowint that a rule of the set speaks of.
     pub fn integer(&self, number: u32) -> Option<&str> {
         name_of(&self.integers, number)
+    }
+
+    /// The name of a variable of flows or packets that a rule of the set captures.
+    pub fn variable(&self, number: u32) -> Option<&str> {
+        name_of(&self.variables, number)
     }
 }
 

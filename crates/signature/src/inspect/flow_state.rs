@@ -11,6 +11,8 @@ pub struct FlowState {
     bits: Vec<u32>,
     /// Flowints that were ever set; in order of names.
     integers: Vec<(u32, u32)>,
+    /// Variables that `pcre` captured, in the order in which they were first.
+    variables: Vec<(u32, Box<[u8]>)>,
     /// Rules without a fast pattern whose header fits packets of a direction; `None` until its first packet.
     pub(super) headers_fit: [Option<Box<[RuleIndex]>>; 2],
     /// What looking into its packets and its stream needs, by direction, where `headers_fit` is known.
@@ -25,6 +27,9 @@ pub struct FlowState {
 
 /// Names that a flow can have set at one time; more are not set, and counted.
 pub const NAMES_MAX: usize = 256;
+
+/// Bytes that the variables of a flow can have together.
+const VARIABLE_BYTES_MAX: usize = 65_536;
 
 impl FlowState {
     /// The flow has another application protocol, whose transactions are numbered anew.
@@ -79,6 +84,28 @@ impl FlowState {
         if let Some(Some(rules)) = self.headers_fit.get_mut(way.index()) {
             *rules = rules.iter().copied().filter(|&other| other != rule).collect();
         }
+    }
+
+    /// Variables that were captured, name and value.
+    pub fn variables(&self) -> &[(u32, Box<[u8]>)] {
+        &self.variables
+    }
+
+    /// Sets a variable; `false` when the flow has as much in them as it may have.
+    pub(super) fn set_variable(&mut self, name: u32, value: Box<[u8]>) -> bool {
+        let others = self.variables.iter().filter(|(other, _)| *other != name);
+        if others.map(|(_, value)| value.len()).sum::<usize>() + value.len() > VARIABLE_BYTES_MAX {
+            return false;
+        }
+        if let Some(entry) = self.variables.iter_mut().find(|(other, _)| *other == name) {
+            entry.1 = value;
+            return true;
+        }
+        let room = self.variables.len() < NAMES_MAX;
+        if room {
+            self.variables.push((name, value));
+        }
+        room
     }
 
     /// Numbers of the flowbits that are set.

@@ -60,7 +60,7 @@ fn rate_key(track: Track, ends: &Ends) -> Key {
     match track {
         Track::Source => (ends.source.0, Addr::default()),
         Track::Destination => (ends.destination.0, Addr::default()),
-        Track::Pair | Track::Flow => pair(ends),
+        Track::Pair => pair(ends),
         Track::Rule => (Addr::default(), Addr::default()),
     }
 }
@@ -170,13 +170,6 @@ impl Hosts {
                 reached
             }
             ThresholdKind::Both => count == rate.count,
-            ThresholdKind::Backoff { multiplier } => {
-                let mut next = rate.count;
-                while next < count && multiplier > 1 {
-                    next = next.saturating_mul(multiplier);
-                }
-                next == count
-            }
         }
     }
 }

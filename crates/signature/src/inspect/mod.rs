@@ -95,6 +95,8 @@ struct Scratch {
     alerts: Vec<Alert>,
     buffer: Vec<u8>,
     transformed: Vec<u8>,
+    /// What `pcre` captured for the packet.
+    packet_variables: Vec<(u32, Box<[u8]>)>,
 }
 
 /// Rules to ask, each once, however often it was found.
@@ -164,6 +166,11 @@ impl Inspector {
             || self.set.packet_unfiltered.get(direction.index()).is_some_and(|index| !index.is_empty())
     }
 
+    /// What `pcre` has captured for the packet that was inspected last, over all calls for it.
+    pub fn packet_variables(&self) -> &[(u32, Box<[u8]>)] {
+        &self.scratch.packet_variables
+    }
+
     /// Asks every rule that can be about `subject`; the alerts are in the order of the rules.
     pub fn inspect(
         &mut self,
@@ -172,6 +179,9 @@ impl Inspector {
         session: Option<&mut Session>,
     ) -> &[Alert] {
         self.scratch.alerts.clear();
+        if subject.packet.is_some() {
+            self.scratch.packet_variables.clear();
+        }
         let mut alone = FlowState::default();
         let has_flow = flow.is_some();
         let state = flow.unwrap_or(&mut alone);

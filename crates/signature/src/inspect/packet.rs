@@ -110,8 +110,7 @@ fn in_packet(condition: &HeaderCondition, subject: &Subject<'_>, packet: &Packet
         | HeaderCondition::FlowAge(_)
         | HeaderCondition::FlowCount { .. }
         | HeaderCondition::GeoIp(_)
-        | HeaderCondition::Reputation(_)
-        | HeaderCondition::VlanId(_) => false,
+        | HeaderCondition::Reputation(_) => false,
     }
 }
 

@@ -8,7 +8,7 @@ use super::flow_state::FlowState;
 use super::subject::Subject;
 use super::{Alert, Inspector, packet};
 use crate::compile::{IntegerOperand, Ready, ReadyState, RuleIndex, Transports};
-use crate::verify;
+use crate::verify::{self, Variable};
 
 impl Inspector {
     /// Whether payload and headers hold what the rule looks for; if so, whether it was in the stream.
@@ -111,6 +111,9 @@ impl Inspector {
                 self.counts.names_over += 1;
             }
         }
+        if !self.scratch.verify.captures.is_empty() {
+            self.keep_captures(state);
+        }
         let name = (rule.rule.meta.gid, rule.rule.meta.sid);
         if let Some(rate) = rule.rule.detection_filter
             && !self.hosts.passes_filter(name, rate, &subject.ends, subject.time_us)
@@ -128,6 +131,24 @@ impl Inspector {
             return;
         }
         self.scratch.alerts.push(Alert { rule: number, transaction, in_stream });
+    }
+
+    /// What the rule captured becomes variables.
+    fn keep_captures(&mut self, state: &mut FlowState) {
+        for (variable, value) in std::mem::take(&mut self.scratch.verify.captures) {
+            match variable {
+                Variable::Flow(name) => {
+                    self.counts.names_over += u64::from(!state.set_variable(name, value));
+                }
+                Variable::Packet(name) => {
+                    let variables = &mut self.scratch.packet_variables;
+                    match variables.iter_mut().find(|(other, _)| *other == name) {
+                        Some(entry) => entry.1 = value,
+                        None => variables.push((name, value)),
+                    }
+                }
+            }
+        }
     }
 
     /// `false` when the flow has no room for it.
@@ -183,7 +204,7 @@ fn compare(comparison: Comparison<()>, value: u32, other: u32) -> bool {
         Comparison::Greater(()) => value > other,
         Comparison::GreaterOrEqual(()) => value >= other,
         // Two variables have no range between them; the parser makes none.
-        Comparison::Between((), ()) | Comparison::NotBetween((), ()) => false,
+        Comparison::Between((), ()) => false,
     }
 }
 

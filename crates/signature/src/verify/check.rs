@@ -1,10 +1,11 @@
 //! Conditions made ready for verification.
 
 use pcre2::bytes::{Regex, RegexBuilder};
-use rules::ir::{self, Comparison, Condition};
+use rules::ir::{self, CaptureScope, Comparison, Condition};
 use thiserror::Error;
 
 use super::content::Content;
+use crate::names::Names;
 
 /// One condition, ready.
 #[derive(Debug)]
@@ -59,10 +60,10 @@ impl Check {
     /// # Errors
     ///
     /// [`CompileError`] when it is wrong or cannot be had.
-    pub fn new(condition: &Condition) -> Result<Self, CompileError> {
+    pub fn new(condition: &Condition, names: &Names) -> Result<Self, CompileError> {
         Ok(match condition {
             Condition::Content(content) => Self::Content(Box::new(Content::new(content))),
-            Condition::Pcre(pcre) => Self::Expression(Expression::new(pcre)?),
+            Condition::Pcre(pcre) => Self::Expression(Expression::new(pcre, names)?),
             Condition::ByteTest(check) => Self::ByteTest(check.clone()),
             Condition::ByteJump(check) => Self::ByteJump(check.clone()),
             Condition::ByteExtract(check) => Self::ByteExtract(check.clone()),
@@ -84,19 +85,34 @@ pub struct Expression {
     pub(super) negated: bool,
     pub(super) relative: bool,
     pub(super) relative_next: bool,
+    /// Which captures go where.
+    captures: Box<[(usize, Variable)]>,
+}
+
+/// A variable that a capture goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Variable {
+    /// Of the flow.
+    Flow(u32),
+    /// Of the packet.
+    Packet(u32),
+}
+
+impl Variable {
+    /// The variable of this name.
+    pub(crate) fn new(scope: CaptureScope, name: &str, names: &Names) -> Self {
+        match scope {
+            CaptureScope::Flow => Self::Flow(names.number(&format!("flowvar {name}"))),
+            CaptureScope::Packet => Self::Packet(names.number(&format!("pktvar {name}"))),
+        }
+    }
 }
 
 /// Steps that matching an expression may take, and how deep: the reference's defaults. What takes more does not match.
 const LIMITS: &str = "(*LIMIT_MATCH=3500)(*LIMIT_DEPTH=1500)";
 
 impl Expression {
-    fn new(pcre: &ir::Pcre) -> Result<Self, CompileError> {
-        if pcre.dollar_endonly {
-            return Err(CompileError::Unsupported("pcre flag E"));
-        }
-        if !pcre.captures.is_empty() {
-            return Err(CompileError::Unsupported("pcre with variables for its captures"));
-        }
+    fn new(pcre: &ir::Pcre, names: &Names) -> Result<Self, CompileError> {
         let mut pattern = String::with_capacity(pcre.pattern.len() + LIMITS.len() + 8);
         if !pcre.no_match_limit {
             pattern.push_str(LIMITS);
@@ -110,7 +126,12 @@ impl Expression {
         if pcre.anchored {
             pattern.push_str("(?:");
         }
-        pattern.push_str(&pcre.pattern);
+        // Of several lines a dollar is the end of each, whatever the flag says.
+        if pcre.dollar_endonly && !pcre.multiline {
+            pattern.push_str(&dollar_at_end_only(&pcre.pattern)?);
+        } else {
+            pattern.push_str(&pcre.pattern);
+        }
         if pcre.anchored {
             pattern.push(')');
         }
@@ -121,7 +142,18 @@ impl Expression {
             .extended(pcre.extended)
             .jit_if_available(true)
             .build(&pattern)?;
-        Ok(Self { regex, negated: pcre.negated, relative: pcre.relative, relative_next: pcre.relative_next })
+        let captures = pcre
+            .captures
+            .iter()
+            .map(|capture| (capture.capture, Variable::new(capture.scope, &capture.name, names)))
+            .collect();
+        Ok(Self {
+            regex,
+            negated: pcre.negated,
+            relative: pcre.relative,
+            relative_next: pcre.relative_next,
+            captures,
+        })
     }
 
     /// Beginning and end of its first match.
@@ -129,5 +161,92 @@ impl Expression {
     pub(super) fn find(&self, bytes: &[u8]) -> Option<(usize, usize)> {
         // An error is a limit that was reached: no match, as in the reference.
         self.regex.find(bytes).ok().flatten().map(|found| (found.start(), found.end()))
+    }
+
+    /// What the captures of its first match are, if any are kept.
+    pub(super) fn capture(&self, bytes: &[u8], to: &mut Vec<(Variable, Box<[u8]>)>) {
+        if self.captures.is_empty() {
+            return;
+        }
+        let Ok(Some(found)) = self.regex.captures(bytes) else { return };
+        for &(number, variable) in &self.captures {
+            if let Some(capture) = found.get(number) {
+                to.retain(|(other, _)| *other != variable);
+                to.push((variable, capture.as_bytes().into()));
+            }
+        }
+    }
+}
+
+/// An expression in which every `$` that means the end means the very end (PCRE's `DOLLAR_ENDONLY`, for which there is no
+/// letter within an expression).
+fn dollar_at_end_only(pattern: &str) -> Result<String, CompileError> {
+    let mut to = String::with_capacity(pattern.len() + 8);
+    let mut letters = pattern.chars().peekable();
+    let mut in_class = false;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                to.push(letter);
+                match letters.next() {
+                    Some('Q') => return Err(CompileError::Unsupported("pcre flag E with \\Q")),
+                    escaped => to.extend(escaped),
+                }
+                continue;
+            }
+            '[' if !in_class => {
+                in_class = true;
+                to.push(letter);
+                to.extend(letters.next_if_eq(&'^'));
+                // A bracket right at the beginning of a class belongs to it.
+                to.extend(letters.next_if_eq(&']'));
+                continue;
+            }
+            ']' => in_class = false,
+            '(' if !in_class && letters.peek() == Some(&'?') => {
+                let options = letters
+                    .clone()
+                    .skip(1)
+                    .take_while(|&letter| letter.is_ascii_alphabetic() || letter == '-');
+                // Only options are letters that a colon or the end of the group follows.
+                let options: String = options.collect();
+                let after = letters.clone().nth(1 + options.len());
+                if options.contains('m') && matches!(after, Some(':' | ')')) {
+                    return Err(CompileError::Unsupported("pcre flag E with (?m)"));
+                }
+            }
+            '$' if !in_class => {
+                to.push_str("\\z");
+                continue;
+            }
+            _ => {}
+        }
+        to.push(letter);
+    }
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_dollar_can_mean_the_very_end() {
+        for (pattern, expected) in [
+            ("a$", "a\\z"),
+            (r"a\$[$^$]$", r"a\$[$^$]\z"),
+            ("[]$]$", "[]$]\\z"),
+            ("(?i:a$)|b$", "(?i:a\\z)|b\\z"),
+        ] {
+            assert_eq!(dollar_at_end_only(pattern).unwrap(), expected);
+        }
+        assert!(dollar_at_end_only("(?im)a$").is_err() && dollar_at_end_only(r"\Q$\E").is_err());
+        assert!(dollar_at_end_only("(?P<m>a)$").is_ok());
+        let holds = |dollar_endonly, bytes: &[u8]| {
+            let pcre = ir::Pcre { pattern: "a$".to_owned(), dollar_endonly, ..ir::Pcre::default() };
+            Expression::new(&pcre, &Names::default()).unwrap().find(bytes).is_some()
+        };
+        assert!(holds(false, b"a\n") && !holds(true, b"a\n") && holds(true, b"ba"));
     }
 }

@@ -11,8 +11,8 @@ mod bytes;
 mod check;
 mod content;
 
-pub(crate) use check::Check;
 pub use check::CompileError;
+pub(crate) use check::{Check, Variable};
 
 use analyze::View;
 use base64::Engine;
@@ -32,6 +32,8 @@ pub(crate) struct Scratch {
     variables: [u64; VARIABLES_MAX],
     steps: u32,
     decoded: Vec<u8>,
+    /// Captures of expressions that go to variables if the rule matches.
+    pub(crate) captures: Vec<(Variable, Box<[u8]>)>,
     /// Whether the fields of a DCE/RPC PDU are little-endian.
     pub(crate) dce_little_endian: bool,
 }
@@ -41,6 +43,7 @@ impl Scratch {
     pub(crate) fn begin_rule(&mut self) {
         self.variables = [0; VARIABLES_MAX];
         self.decoded.clear();
+        self.captures.clear();
     }
 
     /// What `base64_decode` of this rule decoded.
@@ -135,6 +138,7 @@ fn from(checks: &[Check], view: View<'_>, cursor: usize, scratch: &mut Scratch) 
                 loop {
                     let found = bytes.get(start..).and_then(|bytes| expression.find(bytes));
                     let Some((first, end)) = found else { return Found::NotHere };
+                    expression.capture(bytes.get(start..).unwrap_or_default(), &mut scratch.captures);
                     let (first, end) = (begin + start + first, begin + start + end);
                     if !expression.relative_next {
                         cursor = end;
