@@ -10,9 +10,10 @@ use app::Buffer;
 use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, TenantInspection};
 use flow::stream::StreamConfig;
 use rules::ir::{AppCondition, FileHash};
-use signature::{Hosts, Options, RuleSet};
+use signature::{Hosts, Options, RuleSet, StateError};
 
 use crate::config::{self, Config, schema};
+use crate::datasets;
 use crate::rules::{Loaded, Loader, RulesError};
 
 /// What tenants inspect by.
@@ -47,7 +48,9 @@ pub fn inspections(config: &Config, loader: &mut Loader) -> Result<Inspections, 
     for tenant in &config.tenants {
         let source = &tenant.inspection.rules;
         let loaded = if source.files.is_empty() { None } else { Some(loader.load(source)?) };
-        tenants.push(Arc::new(inspection(&tenant.inspection, loaded.as_ref().map(|loaded| &loaded.set))));
+        let set = loaded.as_ref().map(|loaded| &loaded.set);
+        let hosts = hosts(&tenant.inspection, tenant.name.as_str(), set)?;
+        tenants.push(Arc::new(inspection(&tenant.inspection, set, hosts)));
         if let Some(loaded) = loaded.filter(|loaded| !rules.iter().any(|known| Arc::ptr_eq(known, loaded))) {
             rules.push(loaded);
         }
@@ -55,11 +58,24 @@ pub fn inspections(config: &Config, loader: &mut Loader) -> Result<Inspections, 
     Ok(Inspections { tenants, rules })
 }
 
-fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>) -> TenantInspection {
+/// What the rules of a tenant remember.
+fn hosts(
+    written: &config::Inspection,
+    tenant: &str,
+    rules: Option<&Arc<RuleSet>>,
+) -> Result<Hosts, StateError> {
+    let Some(rules) = rules else { return Ok(Hosts::new(written.host_entries_max)) };
+    let folder = written.rules.dataset_folder.as_ref();
+    Hosts::with_datasets(written.host_entries_max, rules, &|file| {
+        folder.map_or(Ok(None), |folder| datasets::read(folder, tenant, file))
+    })
+}
+
+fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>, hosts: Hosts) -> TenantInspection {
     let stream = &written.stream;
     TenantInspection {
         rules: rules.map(Arc::clone),
-        hosts: Arc::new(Hosts::new(written.host_entries_max)),
+        hosts: Arc::new(hosts),
         announced: Arc::default(),
         signature: Options { alerts_max: written.alerts.per_packet_max.get() as usize, ..Options::default() },
         stream: stream_config(stream),

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod datasets;
 pub mod engine;
 pub mod inspection;
 pub mod rules;

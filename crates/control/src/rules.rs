@@ -17,10 +17,11 @@ use std::sync::Arc;
 use ::rules::ir::Rule;
 use ::rules::{Classes, Duplicate, Environment, EnvironmentError, Position, Refusal};
 use sha2::{Digest, Sha256};
-use signature::{BuildError, Cache, Names, Refused, RuleSet, Setup};
+use signature::{BuildError, Cache, Names, Refused, RuleSet, Setup, StateError};
 
 use crate::config::{RuleCache, RuleSource};
 use side_files::SideFiles;
+pub(crate) use side_files::read as read_bounded;
 
 /// Largest rule file that is read, in bytes; the largest rule sets that are sold are a tenth of it.
 pub const RULE_FILE_BYTES_MAX: u64 = 512 << 20;
@@ -117,6 +118,9 @@ pub enum RulesError {
         /// The first of them.
         first: Box<RefusedRule>,
     },
+    /// A set of data that is kept between runs.
+    #[error(transparent)]
+    Dataset(#[from] StateError),
     /// The rules cannot be compiled as a whole.
     #[error("rules cannot be compiled: {0}")]
     Compile(#[from] BuildError),
@@ -164,7 +168,7 @@ impl Loader {
                 .map_err(|source| RulesError::Classification { path: path.clone(), source })?,
         };
         let environment = source.environment(classes).map_err(RulesError::Variable)?;
-        let loaded = Arc::new(self.compile(&source.files, &texts, &environment)?);
+        let loaded = Arc::new(self.compile(source, &texts, &environment)?);
         self.known.insert(key, Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -176,10 +180,11 @@ impl Loader {
 
     fn compile(
         &self,
-        files: &[PathBuf],
+        source: &RuleSource,
         texts: &[Vec<u8>],
         environment: &Environment,
     ) -> Result<Loaded, RulesError> {
+        let files = source.files.as_slice();
         let (mut refused_rules, mut skipped) = (Vec::new(), Vec::new());
         let mut parsed_rules: Vec<Rule> = Vec::new();
         let mut disabled = 0;
@@ -197,7 +202,12 @@ impl Loader {
         refused_rules.extend(duplicates.iter().map(|duplicate| of_duplicate(files, duplicate)));
         let side_files = RefCell::new(SideFiles::default());
         let read = |position: Position, path: &str| side_files.borrow_mut().read(files, position, path);
-        let setup = Setup { cache: self.cache.as_ref(), files: Some(&read), ..Setup::new(&self.names) };
+        let setup = Setup {
+            cache: self.cache.as_ref(),
+            files: Some(&read),
+            states: source.dataset_folder.is_some(),
+            ..Setup::new(&self.names)
+        };
         let compiled = RuleSet::compile(parsed_rules, &setup)?;
         for Refused { rule, reason } in compiled.refused {
             if let Some(good) = good_in_file.get_mut(rule.position.file as usize) {
@@ -280,7 +290,7 @@ fn digest(source: &RuleSource, texts: &[Vec<u8>], classes: Option<&[u8]>) -> [u8
         part(path.as_os_str().as_encoded_bytes());
         part(text);
     }
-    part(&[u8::from(classes.is_some())]);
+    part(&[u8::from(classes.is_some()), u8::from(source.dataset_folder.is_some())]);
     part(classes.unwrap_or_default());
     for variables in [&source.addresses, &source.ports] {
         part(&(variables.len() as u64).to_le_bytes());

@@ -75,6 +75,7 @@ fn tables() -> Vec<(&'static str, &'static [&'static str], Vec<&'static str>)> {
         ("[events]", fields::<schema::Events>(), vec!["events"]),
         ("[inspection]", fields::<schema::Inspection>(), vec!["inspection"]),
         ("[inspection.variables]", fields::<schema::Variables>(), vec!["inspection", "variables"]),
+        ("[inspection.data]", fields::<schema::Data>(), vec!["inspection", "data"]),
         ("[inspection.stream]", fields::<schema::Stream>(), vec!["inspection", "stream"]),
         ("[inspection.alerts]", fields::<schema::Alerts>(), vec!["inspection", "alerts"]),
         ("[inspection.protocols]", fields::<schema::Protocols>(), vec!["inspection", "protocols"]),

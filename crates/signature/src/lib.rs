@@ -5,12 +5,13 @@
 //!
 //! Rooms: `literal` (the Hyperscan edge), `compile` (rules to databases and lists: [`RuleSet`]), `verify` (the exact
 //! answer for one rule and one buffer), `inspect` (what a worker does with each packet: [`Inspector`]), `cache` (compiled
-//! databases on disk).
+//! databases on disk), `dataset` (sets of data that rules ask and change).
 
 #![forbid(unsafe_code)]
 
 mod cache;
 pub mod compile;
+mod dataset;
 mod inspect;
 mod literal;
 mod names;
@@ -19,6 +20,7 @@ mod verify;
 
 pub use cache::Cache;
 pub use compile::{BuildError, Compiled, Ends, ReadFile, Refused, RuleIndex, RuleSet, Setup};
+pub use dataset::{Datasets, StateError};
 pub use inspect::{
     Alert, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Stream, Subject,
 };

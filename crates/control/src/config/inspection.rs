@@ -8,7 +8,7 @@ use rules::{Classes, Environment, EnvironmentError};
 use toml::Spanned;
 
 use super::problem::Problems;
-use super::schema::{self, Alerts, Document, Protocols, Stream, Variables};
+use super::schema::{self, Alerts, Data, Document, Protocols, Stream, Variables};
 use super::value::Variable;
 
 /// How a tenant's traffic is inspected.
@@ -16,6 +16,8 @@ use super::value::Variable;
 pub struct Inspection {
     /// Its rules.
     pub rules: RuleSource,
+    /// What its rules ask beside the traffic, as written.
+    pub data: Data,
     /// How its TCP connections are followed.
     pub stream: Stream,
     /// What its alerts carry.
@@ -39,6 +41,8 @@ pub struct RuleSource {
     pub addresses: BTreeMap<String, String>,
     /// Variables for ports on top of the usual ones.
     pub ports: BTreeMap<String, String>,
+    /// Folder in which sets of data are kept between runs, each tenant's in one of its own.
+    pub dataset_folder: Option<PathBuf>,
 }
 
 /// Where compiled rules are kept.
@@ -65,7 +69,10 @@ impl Inspection {
                 classification: written.classification.as_ref().map(|path| PathBuf::from(path.get_ref())),
                 addresses: groups(&written.variables.addresses),
                 ports: groups(&written.variables.ports),
-            },
+                ..RuleSource::default()
+            }
+            .with(&written.data),
+            data: written.data.clone(),
             stream: written.stream.clone(),
             alerts: written.alerts.clone(),
             protocols: written.protocols.clone(),
@@ -85,6 +92,8 @@ impl Inspection {
         }
         own.rules.addresses.extend(groups(&tenant.variables.addresses));
         own.rules.ports.extend(groups(&tenant.variables.ports));
+        own.data = tenant.data.over(&self.data);
+        own.rules = own.rules.with(&own.data);
         own.stream = tenant.stream.over(&self.stream);
         own.alerts = tenant.alerts.over(&self.alerts);
         own.protocols = tenant.protocols.over(&self.protocols);
@@ -93,9 +102,15 @@ impl Inspection {
 }
 
 impl RuleSource {
+    /// With what these say.
+    fn with(mut self, data: &Data) -> Self {
+        self.dataset_folder = named(&data.dataset_folder);
+        self
+    }
+
     /// Takes relative paths as below `folder`.
     pub(super) fn rebase(&mut self, folder: &Path) {
-        for path in self.files.iter_mut().chain(&mut self.classification) {
+        for path in self.files.iter_mut().chain(&mut self.classification).chain(&mut self.dataset_folder) {
             *path = folder.join(&*path);
         }
     }
@@ -111,6 +126,11 @@ impl RuleSource {
         };
         Environment::new(pairs(&self.addresses), pairs(&self.ports), classes)
     }
+}
+
+/// A path, if there is one.
+fn named(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 fn paths(written: &[Spanned<String>]) -> Vec<PathBuf> {

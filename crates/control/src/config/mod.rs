@@ -245,6 +245,15 @@ impl Config {
         self
     }
 
+    /// Sets of data are kept in `folder` where nothing else is said.
+    #[must_use]
+    pub fn with_dataset_folder(mut self, folder: &Path) -> Self {
+        for inspection in self.inspections_mut() {
+            inspection.rules.dataset_folder.get_or_insert_with(|| folder.to_owned());
+        }
+        self
+    }
+
     /// Takes relative paths as below `folder`.
     fn rebase(&mut self, folder: &Path) {
         for inspection in self.inspections_mut() {

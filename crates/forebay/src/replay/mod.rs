@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     // One tenant's traffic can be in every capture, so the captures have one answer together.
     let config = config.with_checksums(!input.captures.iter().any(|capture| capture.info.has_no_checksums()));
     let config = config.with_link_type(input.link_type());
+    let config = config.with_dataset_folder(&arguments.out.join("datasets"));
     let signatures = Signatures::load(&config)?;
     let output = output::Output::create(&arguments.out)?;
     let report = run::run(arguments, &config, &signatures, &input, output)?;

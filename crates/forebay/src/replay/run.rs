@@ -63,6 +63,7 @@ pub(super) fn run(
     let watch = Watch { interrupt: &interrupt, write_failure: &write_failure };
     let (started, end) = feed(&mut engine, config, input, &watch).map_err(blame)?;
     let outcome = engine.finish().map_err(blame)?;
+    control::datasets::keep(config, &signatures.inspections)?;
     let span = Span::of(config, input);
     let stats = outcome.snapshot.stats(span.end_us, (span.end_us - span.first_us) / 1_000_000);
     events.producer().push(Event::Stats(Box::new(stats)));

@@ -18,6 +18,8 @@ fn source(options: &RuleOptions, files: &[std::path::PathBuf]) -> RuleSource {
     let mut source = RuleSource {
         files: files.to_vec(),
         classification: options.classification.clone(),
+        // Nothing runs, so nothing is read from there or kept in it.
+        dataset_folder: Some("datasets".into()),
         ..RuleSource::default()
     };
     for variable in &options.variables {

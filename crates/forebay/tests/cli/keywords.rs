@@ -207,3 +207,83 @@ fn files_are_found_by_name_size_and_hash() {
     let output = place.run(&["rules", "check", "t.rules"]);
     assert!(text(&output.stderr).contains("line 1 does not begin with 32 hexadecimal digits"));
 }
+
+#[test]
+fn sets_of_data_are_asked_changed_and_kept() {
+    let place = Place::new();
+    // printf 'probe/1' | base64; printf 'example.com' | md5sum
+    place
+        .file("agents", "cHJvYmUvMQ==\n")
+        .file("hosts", "5ababd603b22780302dd8d83498e5172\n")
+        .file("addresses", "10.0.0.1\n")
+        .file("either", "::1\n::ffff:10.0.1.1\n")
+        .file("numbers", "cHJvYmUvMQ==,100\n")
+        .file("far", "10.0.1.1,7\n");
+    let rules = http_rules(&[
+        "http.user_agent; dataset:isset,agents,type string,load agents,memcap 10mb,hashsize 1024;",
+        "http.user_agent; dataset:isnotset,agents;",
+        "http.host; to_md5; dataset:isset,hosts,type md5,load hosts;",
+        "http.host; dataset:isset,hosts,type md5,load hosts;",
+        "http.host; dataset:isnotset,hosts,type md5,load hosts;",
+        "http.host; dataset:set,seen,type string,memcap 1mb; priority:1;",
+        "http.host; dataset:set,seen,type string; priority:2;",
+        "http.host; dataset:unset,seen,type string; priority:3;",
+        "http.host; dataset:isset,seen,type string; priority:4;",
+        "http.user_agent; datarep:numbers,>,50,type string,load numbers;",
+        "http.user_agent; datarep:numbers,<,100,type string,load numbers;",
+        "http.user_agent; datarep:numbers,==,100,type string,load numbers;",
+        "http.user_agent; content:\"probe\"; dataset:isset,agents; content:\"/2\";",
+    ]);
+    let frames = download("a", "hello world");
+    assert_eq!(sids(&place.compare(&frames, &rules, "", &[])), [1, 3, 5, 6, 8, 10, 12]);
+
+    let question = &frames[3..4];
+    let addresses = "\
+        alert ip any any -> any any (ip.src; dataset:isset,a,type ipv4,load addresses; sid:1;)\n\
+        alert ip any any -> any any (ip.dst; dataset:isset,a,type ipv4,load addresses; sid:2;)\n\
+        alert ip any any -> any any (ip.dst; dataset:isset,e,type ip,load either; sid:3;)\n\
+        alert ip any any -> any any (ip.src; dataset:isset,e,type ip,load either; sid:4;)\n\
+        alert ip any any -> any any (ip.dst; datarep:r,<,8,type ipv4,load far; sid:5;)\n";
+    assert_eq!(sids(&place.compare(question, addresses, "", &[])), [1, 3, 5]);
+
+    // What one run has set the next one finds, in the folder that is configured or else in that of the events.
+    let state = http_rules(&["http.host; dataset:set,kept,type string,state kept.lst;"]);
+    assert_eq!(sids(&place.inspect(&frames, &state, "")), [1]);
+    assert_eq!(sids(&place.inspect(&frames, &state, "")), [0_u64; 0]);
+    let kept = |folder: &str| fs::read_to_string(place.path(folder).join("default/kept.lst"));
+    assert_eq!(kept("forebay-out/datasets").unwrap(), "ZXhhbXBsZS5jb20=\n");
+    let folder = "[inspection.data]\ndataset_folder = \"sets\"\n";
+    assert_eq!(sids(&place.inspect(&frames, &state, folder)), [1]);
+    assert_eq!(kept("sets").unwrap(), "ZXhhbXBsZS5jb20=\n");
+}
+
+#[test]
+fn rules_must_agree_about_a_set() {
+    let place = Place::new();
+    place.file("good", "cHJvYmUvMQ==\n").file("bad", "no base64!\n").file(
+        "t.rules",
+        http_rules(&[
+            "http.host; dataset:isset,a,type string,load good;",
+            "http.host; dataset:isset,a,type md5,load good;",
+            "http.host; dataset:isset,a,type string,load bad;",
+            "http.host; dataset:isset,b;",
+            "http.host; dataset:isset,c,type string,load bad;",
+            "http.host; dataset:isset,d,type string,load good,memcap 10;",
+            "http.host; datarep:e,>,1,type string,load good;",
+        ]),
+    );
+    let output = place.run(&["rules", "check", "t.rules"]);
+    let lines: Vec<String> = text(&output.stderr).lines().map(str::to_owned).collect();
+    let reasons = [
+        "dataset a has another type",
+        "dataset a has another file",
+        "dataset b has no type yet",
+        "file bad: line 1 is no base64",
+        "file good: it needs more than the 10 bytes that memcap allows",
+        "file good: line 1 is no base64, comma, and number up to 65535",
+    ];
+    assert_eq!(lines.len(), reasons.len(), "{lines:?}");
+    for (line, reason) in lines.iter().zip(reasons) {
+        assert!(line.contains(reason), "{line}: {reason}");
+    }
+}

@@ -302,8 +302,8 @@ fn dataset_kind(value: Span<'_>) -> Outcome<DatasetKind> {
         "md5" => DatasetKind::Md5,
         "sha256" => DatasetKind::Sha256,
         "ipv4" => DatasetKind::Ipv4,
-        "ip" => DatasetKind::Ip,
-        _ => return Err(value.invalid("type string, md5, sha256, ipv4 or ip")),
+        "ip" | "ipv6" => DatasetKind::Ip,
+        _ => return Err(value.invalid("type string, md5, sha256, ipv4, ipv6 or ip")),
     })
 }
 
@@ -355,7 +355,6 @@ pub(super) fn dataset(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>, _
             _ => return Err(part.invalid("type, load, state, save, memcap or hashsize")),
         }
     }
-    let kind = kind.ok_or_else(|| value.invalid("a type, as in type string"))?;
     let group = whole_buffer(builder)?;
     let dataset = Dataset { operation, name, kind, load, state, memory_bytes_max, hash_size };
     builder.push_to(group, Condition::Dataset(dataset));

@@ -343,8 +343,8 @@ pub struct Dataset {
     pub operation: DatasetOperation,
     /// Its name, under which rules share it.
     pub name: String,
-    /// What its items are.
-    pub kind: DatasetKind,
+    /// What its items are; a rule may leave that to those before it.
+    pub kind: Option<DatasetKind>,
     /// File that it is loaded from, as written in the rule.
     pub load: Option<String>,
     /// File that it is kept in, as written in the rule.

@@ -173,7 +173,7 @@ fn hashes<const N: usize>(text: &[u8]) -> Result<Vec<[u8; N]>, usize> {
 }
 
 /// Bytes from pairs of hexadecimal digits, which are as many as it takes.
-pub(super) fn hexadecimal<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+pub(crate) fn hexadecimal<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if digits.len() != 2 * N {
         return None;

@@ -24,6 +24,7 @@ pub use anchors::Anchors;
 use app::Direction;
 pub use databases::{BufferSlot, Database};
 pub use fast_pattern::Chosen;
+pub(crate) use file::hexadecimal;
 pub use file::{FileCheck, HashList};
 pub use header::{DistinctHeaders, Ends, Protocols, Ranges, ReadyHeader, Transports};
 pub use payload::{Needed, PayloadDatabase, PayloadDatabases, PayloadSlot};
@@ -35,6 +36,7 @@ pub use state_names::StateNames;
 use thiserror::Error;
 use wire::L4;
 
+use crate::dataset::Definitions;
 use crate::literal::EngineError;
 use crate::verify::CompileError;
 
@@ -72,6 +74,8 @@ pub struct RuleSet {
     pub(crate) transaction: [Vec<(usize, Database)>; 2],
     /// Rules without a fast pattern that look at packets and payload, by direction.
     pub(crate) packet_unfiltered: [AddressIndex; 2],
+    /// Sets of data that rules ask and change.
+    pub(crate) datasets: Definitions,
     /// Rules about what is wrong with a packet (`decode-event`).
     pub(crate) decode: Vec<RuleIndex>,
     /// Rules about addresses alone, asked once for each direction of a flow.
@@ -127,6 +131,7 @@ impl RuleSet {
             payload: databases.payload,
             transaction: databases.transaction,
             buffers,
+            datasets: shared.datasets,
             address_only,
             packet_unfiltered,
             transaction_unfiltered,

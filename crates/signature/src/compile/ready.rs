@@ -11,6 +11,7 @@ use super::fast_pattern::{self, Chosen};
 use super::file::{self, FileCheck};
 use super::header::{HeaderCompiler, Protocols, ReadyHeader};
 use super::setup::Setup;
+use crate::dataset::Definitions;
 use crate::names::Names;
 use crate::verify::{Check, CompileError};
 
@@ -158,6 +159,7 @@ pub(super) struct Shared {
     pub(super) headers: HeaderCompiler,
     pub(super) buffers: Buffers,
     lists: file::Lists,
+    pub(super) datasets: Definitions,
 }
 
 impl Ready {
@@ -168,7 +170,10 @@ impl Ready {
     ) -> Result<Self, (Box<Rule>, CompileError)> {
         let mut groups = Vec::with_capacity(rule.groups.len());
         for group in &rule.groups {
-            let checks = group.conditions.iter().map(|condition| Check::new(condition, setup.names));
+            let checks = group
+                .conditions
+                .iter()
+                .map(|condition| Check::new(condition, rule.position, setup, &mut shared.datasets));
             let checks = checks.collect::<Result<Vec<_>, _>>();
             let slot = shared.buffers.slot(group);
             match (checks, slot) {

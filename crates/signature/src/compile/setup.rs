@@ -20,16 +20,18 @@ pub struct Setup<'a> {
     pub cache: Option<&'a Cache>,
     /// How files are read that rules name; `None`: rules that name any are refused.
     pub files: Option<&'a ReadFile<'a>>,
+    /// Whether there is a place where sets of data are kept between runs; if not, rules that want that are refused.
+    pub states: bool,
 }
 
 impl<'a> Setup<'a> {
     /// With nothing beside the rules.
     pub const fn new(names: &'a Names) -> Self {
-        Self { names, cache: None, files: None }
+        Self { names, cache: None, files: None, states: false }
     }
 
     /// The contents of a file that a rule names.
-    pub(super) fn read(&self, position: Position, path: &str) -> Result<Vec<u8>, CompileError> {
+    pub(crate) fn read(&self, position: Position, path: &str) -> Result<Vec<u8>, CompileError> {
         let fault = |problem: String| CompileError::File { path: path.to_owned(), problem };
         let read = self.files.ok_or_else(|| fault("no files can be read here".to_owned()))?;
         read(position, path).map_err(|error| fault(format!("cannot be read: {error}")))

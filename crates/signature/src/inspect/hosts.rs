@@ -4,12 +4,13 @@
 //! that uses it has matched in everything else, which is rare; so a lock is no burden. Its size is capped.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rules::ir::{HostTrack, Rate, Threshold, ThresholdKind, Track};
 use wire::Addr;
 
-use crate::compile::Ends;
+use crate::compile::{Ends, RuleSet};
+use crate::dataset::{Datasets, StateError};
 
 /// Whose: one address, or two in order.
 type Key = (Addr, Addr);
@@ -19,6 +20,7 @@ type Key = (Addr, Addr);
 pub struct Hosts {
     inner: Mutex<Inner>,
     entries_max: usize,
+    datasets: Arc<Datasets>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +75,26 @@ fn rate_name(gid: u32, sid: u32) -> u64 {
 impl Hosts {
     /// Nothing remembered yet, and never more than `entries_max` bits and as many counters.
     pub fn new(entries_max: usize) -> Self {
-        Self { inner: Mutex::default(), entries_max }
+        Self { inner: Mutex::default(), entries_max, datasets: Arc::default() }
+    }
+
+    /// The same, with the sets of data that `rules` ask and change. `state` reads a file in which one is kept between runs;
+    /// `None`: there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] when such a file cannot be read or holds something else.
+    pub fn with_datasets(
+        entries_max: usize,
+        rules: &RuleSet,
+        state: &dyn Fn(&str) -> std::io::Result<Option<Vec<u8>>>,
+    ) -> Result<Self, StateError> {
+        Ok(Self { datasets: Arc::new(Datasets::new(&rules.datasets, state)?), ..Self::new(entries_max) })
+    }
+
+    /// Sets of data that rules ask and change.
+    pub const fn datasets(&self) -> &Arc<Datasets> {
+        &self.datasets
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

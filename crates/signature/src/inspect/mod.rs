@@ -144,7 +144,8 @@ impl Inspector {
     /// [`EngineError`] when there is no memory for Hyperscan's scratch.
     pub fn new(set: Arc<RuleSet>, hosts: Arc<Hosts>, options: Options) -> Result<Self, EngineError> {
         let workspace = Workspace::fit(set.databases().map(|database| &*database.literals))?;
-        let scratch = Scratch { candidates: Candidates::new(set.rules.len()), ..Scratch::default() };
+        let verify = verify::Scratch::new(Arc::clone(hosts.datasets()));
+        let scratch = Scratch { verify, candidates: Candidates::new(set.rules.len()), ..Scratch::default() };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Ok(Self { set, number, hosts, options, workspace, scratch, counts: Counts::default() })
     }

@@ -70,11 +70,15 @@ impl Ends {
 }
 
 impl<'a> Subject<'a> {
-    /// The bytes of a header, from its beginning to the next.
+    /// The bytes of a header, from its beginning to the next, or of an address in it.
     pub fn header(&self, buffer: Buffer) -> Option<&'a [u8]> {
         let (packet, frame) = self.packet?;
         let network = || frame.get(usize::from(packet.l3_offset)..usize::from(packet.l4_offset));
         match (buffer, packet.l3, packet.l4) {
+            (Buffer::IpSource, L3::Ipv4, _) => network()?.get(12..16),
+            (Buffer::IpDestination, L3::Ipv4, _) => network()?.get(16..20),
+            (Buffer::IpSource, L3::Ipv6, _) => network()?.get(8..24),
+            (Buffer::IpDestination, L3::Ipv6, _) => network()?.get(24..40),
             (Buffer::Ipv4Header, L3::Ipv4, _) | (Buffer::Ipv6Header, L3::Ipv6, _) => network(),
             (Buffer::TcpHeader, _, L4::Tcp)
             | (Buffer::UdpHeader, _, L4::Udp)

@@ -1,10 +1,15 @@
 //! Conditions made ready for verification.
 
+use std::sync::Arc;
+
 use pcre2::bytes::{Regex, RegexBuilder};
+use rules::Position;
 use rules::ir::{self, CaptureScope, Comparison, Condition};
 use thiserror::Error;
 
 use super::content::Content;
+use crate::compile::Setup;
+use crate::dataset::{Definitions, Reputations};
 use crate::names::Names;
 
 /// One condition, ready.
@@ -30,6 +35,10 @@ pub enum Check {
     ByteMath(ir::ByteMath),
     /// `base64_decode`.
     Base64Decode(ir::Base64Decode),
+    /// `dataset`: number of the set.
+    Dataset(usize, ir::DatasetOperation),
+    /// `datarep`.
+    Reputation(Arc<Reputations>, Comparison<u16>),
 }
 
 /// A condition that cannot be made ready.
@@ -49,6 +58,17 @@ pub enum CompileError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Rules do not agree about a set of data.
+    #[error("dataset {name} has {what}")]
+    Dataset {
+        /// Its name.
+        name: String,
+        /// In what.
+        what: &'static str,
+    },
+    /// A set is to be kept between runs, and there is no place for it.
+    #[error("no folder for kept datasets is configured; set dataset_folder in [inspection.data]")]
+    NoStateFolder,
     /// No analyser raises it.
     #[error("app-layer-event {0} is not known")]
     UnknownEvent(String),
@@ -60,10 +80,15 @@ impl Check {
     /// # Errors
     ///
     /// [`CompileError`] when it is wrong or cannot be had.
-    pub fn new(condition: &Condition, names: &Names) -> Result<Self, CompileError> {
+    pub(crate) fn new(
+        condition: &Condition,
+        position: Position,
+        setup: &Setup<'_>,
+        datasets: &mut Definitions,
+    ) -> Result<Self, CompileError> {
         Ok(match condition {
             Condition::Content(content) => Self::Content(Box::new(Content::new(content))),
-            Condition::Pcre(pcre) => Self::Expression(Expression::new(pcre, names)?),
+            Condition::Pcre(pcre) => Self::Expression(Expression::new(pcre, setup.names)?),
             Condition::ByteTest(check) => Self::ByteTest(check.clone()),
             Condition::ByteJump(check) => Self::ByteJump(check.clone()),
             Condition::ByteExtract(check) => Self::ByteExtract(check.clone()),
@@ -72,8 +97,12 @@ impl Check {
             Condition::Size(comparison) => Self::Size(*comparison),
             Condition::UriLength(comparison) => Self::UriLength(*comparison),
             Condition::Base64Decode(check) => Self::Base64Decode(*check),
-            Condition::Dataset(_) => return Err(CompileError::Unsupported("dataset")),
-            Condition::DataReputation(_) => return Err(CompileError::Unsupported("datarep")),
+            Condition::Dataset(rule) => {
+                Self::Dataset(datasets.dataset(rule, position, setup)?, rule.operation)
+            }
+            Condition::DataReputation(rule) => {
+                Self::Reputation(datasets.reputation(rule, position, setup)?, rule.value)
+            }
         })
     }
 }

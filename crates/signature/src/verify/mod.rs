@@ -14,11 +14,15 @@ mod content;
 pub use check::CompileError;
 pub(crate) use check::{Check, Variable};
 
+use std::sync::Arc;
+
 use analyze::View;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rules::ir::{self, Number, VariableId};
+
+use crate::dataset::Datasets;
 
 /// Steps of trying again in one buffer for one rule, like the reference's limit.
 pub(crate) const STEPS_MAX: u32 = 3_000;
@@ -34,11 +38,18 @@ pub(crate) struct Scratch {
     decoded: Vec<u8>,
     /// Captures of expressions that go to variables if the rule matches.
     pub(crate) captures: Vec<(Variable, Box<[u8]>)>,
+    /// The tenant's sets of data.
+    datasets: Arc<Datasets>,
     /// Whether the fields of a DCE/RPC PDU are little-endian.
     pub(crate) dce_little_endian: bool,
 }
 
 impl Scratch {
+    /// Nothing yet, with the sets of data that rules ask and change.
+    pub(crate) fn new(datasets: Arc<Datasets>) -> Self {
+        Self { datasets, ..Self::default() }
+    }
+
     /// Forgets what the last rule left.
     pub(crate) fn begin_rule(&mut self) {
         self.variables = [0; VARIABLES_MAX];
@@ -189,6 +200,16 @@ fn from(checks: &[Check], view: View<'_>, cursor: usize, scratch: &mut Scratch) 
                 Some(to) => cursor = to,
                 None => return Found::NotHere,
             },
+            Check::Dataset(number, operation) => {
+                if !scratch.datasets.holds(*number, *operation, view.bytes) {
+                    return Found::NotHere;
+                }
+            }
+            Check::Reputation(set, comparison) => {
+                if !set.value(view.bytes).is_some_and(|value| comparison.holds(value)) {
+                    return Found::NotHere;
+                }
+            }
             Check::Base64Decode(check) => {
                 if !decode(check, view.bytes, cursor, scratch) {
                     return Found::NotHere;

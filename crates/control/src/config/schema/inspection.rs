@@ -31,6 +31,8 @@ pub struct Inspection {
     pub host_entries_max: Whole<1, 100_000_000>,
     /// `[inspection.variables]`.
     pub variables: Variables,
+    /// `[inspection.data]`.
+    pub data: Data,
     /// `[inspection.stream]`.
     pub stream: Stream,
     /// `[inspection.alerts]`.
@@ -48,6 +50,7 @@ impl Default for Inspection {
             cache_mib_max: Whole::clamped(1024),
             host_entries_max: Whole::clamped(dataplane::HOSTS_MAX as u64),
             variables: Variables::default(),
+            data: Data::default(),
             stream: Stream::default(),
             alerts: Alerts::default(),
             protocols: Protocols::default(),
@@ -121,6 +124,14 @@ macro_rules! overridable {
 /// Whether nothing is said.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+overridable! {
+    /// `[inspection.data]`: what rules ask beside the traffic. Paths; empty: there is none.
+    Data, OwnData, {
+        /// Folder in which sets of data are kept between runs.
+        dataset_folder: String = String::new(),
+    }
 }
 
 overridable! {

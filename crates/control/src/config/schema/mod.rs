@@ -16,8 +16,8 @@ use super::value::{
 
 use inspection::is_default;
 pub use inspection::{
-    Alerts, Files, Http, Inspection, Length, OwnAlerts, OwnFiles, OwnHttp, OwnPorts, OwnProtocols, OwnStream,
-    PortList, Ports, Protocols, Stream, Variables,
+    Alerts, Data, Files, Http, Inspection, Length, OwnAlerts, OwnData, OwnFiles, OwnHttp, OwnPorts,
+    OwnProtocols, OwnStream, PortList, Ports, Protocols, Stream, Variables,
 };
 
 /// The name of the pipeline that a tenant gets when nothing else is said; it exists even when the file has none.
@@ -302,6 +302,9 @@ pub struct Tenant {
     /// `[tenant.variables]`, on top of `[inspection.variables]`.
     #[serde(default, skip_serializing_if = "Variables::is_empty")]
     pub variables: Variables,
+    /// `[tenant.data]`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub data: OwnData,
     /// `[tenant.stream]`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stream: OwnStream,
