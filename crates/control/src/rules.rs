@@ -4,6 +4,7 @@
 //! share one: what is compiled is found by a digest of what it was made from. A rule that is refused does not stop the
 //! others; a file of which every rule is refused is probably no rule file, and is an error.
 
+mod lookups;
 mod side_files;
 
 use std::cell::RefCell;
@@ -105,6 +106,14 @@ pub enum RulesError {
         /// What is wrong with it.
         source: EnvironmentError,
     },
+    /// A database of countries or a file about reputation.
+    #[error("{}: {problem}; correct it or take it out of [inspection.data]", path.display())]
+    Lookup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A variable.
     #[error("{0}; correct it among the variables of the configuration")]
     Variable(EnvironmentError),
@@ -157,7 +166,8 @@ impl Loader {
             None => None,
             Some(path) => Some((path, read(path)?)),
         };
-        let key = digest(source, &texts, classes.as_ref().map(|(_, text)| text.as_slice()));
+        let lookups = lookups::Texts::read(source)?;
+        let key = digest(source, &texts, classes.as_ref().map(|(_, text)| text.as_slice()), &lookups);
         // Files that rules name may have changed since.
         if let Some(loaded) = self.known.get(&key).filter(|loaded| loaded.side_files.are_as_read()) {
             return Ok(Arc::clone(loaded));
@@ -168,7 +178,7 @@ impl Loader {
                 .map_err(|source| RulesError::Classification { path: path.clone(), source })?,
         };
         let environment = source.environment(classes).map_err(RulesError::Variable)?;
-        let loaded = Arc::new(self.compile(source, &texts, &environment)?);
+        let loaded = Arc::new(self.compile(source, &texts, &environment, lookups)?);
         self.known.insert(key, Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -183,7 +193,9 @@ impl Loader {
         source: &RuleSource,
         texts: &[Vec<u8>],
         environment: &Environment,
+        lookups: lookups::Texts,
     ) -> Result<Loaded, RulesError> {
+        let lookups = lookups.parse(source)?;
         let files = source.files.as_slice();
         let (mut refused_rules, mut skipped) = (Vec::new(), Vec::new());
         let mut parsed_rules: Vec<Rule> = Vec::new();
@@ -206,6 +218,8 @@ impl Loader {
             cache: self.cache.as_ref(),
             files: Some(&read),
             states: source.dataset_folder.is_some(),
+            countries: lookups.countries.as_ref(),
+            reputations: lookups.reputations.as_ref(),
             ..Setup::new(&self.names)
         };
         let compiled = RuleSet::compile(parsed_rules, &setup)?;
@@ -279,7 +293,12 @@ fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
 }
 
 /// A digest of everything that compiled rules depend on. Names of files are among it, because messages name them.
-fn digest(source: &RuleSource, texts: &[Vec<u8>], classes: Option<&[u8]>) -> [u8; 32] {
+fn digest(
+    source: &RuleSource,
+    texts: &[Vec<u8>],
+    classes: Option<&[u8]>,
+    lookups: &lookups::Texts,
+) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut part = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_le_bytes());
@@ -299,6 +318,7 @@ fn digest(source: &RuleSource, texts: &[Vec<u8>], classes: Option<&[u8]>) -> [u8
             part(group.as_bytes());
         }
     }
+    lookups.parts().for_each(&mut part);
     digest.finalize().into()
 }
 

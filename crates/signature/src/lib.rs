@@ -5,7 +5,8 @@
 //!
 //! Rooms: `literal` (the Hyperscan edge), `compile` (rules to databases and lists: [`RuleSet`]), `verify` (the exact
 //! answer for one rule and one buffer), `inspect` (what a worker does with each packet: [`Inspector`]), `cache` (compiled
-//! databases on disk), `dataset` (sets of data that rules ask and change).
+//! databases on disk), `dataset` (sets of data that rules ask and change), `lookup` (what is
+//! known of addresses beforehand).
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ pub mod compile;
 mod dataset;
 mod inspect;
 mod literal;
+mod lookup;
 mod names;
 mod transform;
 mod verify;
@@ -25,5 +27,6 @@ pub use inspect::{
     Alert, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Stream, Subject,
 };
 pub use literal::{EngineError, Literal, LiteralSet, Workspace};
+pub use lookup::{Countries, CountriesError, ReputationError, Reputations};
 pub use names::Names;
 pub use verify::CompileError;

@@ -43,6 +43,12 @@ pub struct RuleSource {
     pub ports: BTreeMap<String, String>,
     /// Folder in which sets of data are kept between runs, each tenant's in one of its own.
     pub dataset_folder: Option<PathBuf>,
+    /// Database of countries.
+    pub geoip_database: Option<PathBuf>,
+    /// Categories of reputation.
+    pub reputation_categories: Option<PathBuf>,
+    /// Reputation of addresses.
+    pub reputation_files: Vec<PathBuf>,
 }
 
 /// Where compiled rules are kept.
@@ -105,12 +111,22 @@ impl RuleSource {
     /// With what these say.
     fn with(mut self, data: &Data) -> Self {
         self.dataset_folder = named(&data.dataset_folder);
+        self.geoip_database = named(&data.geoip_database);
+        self.reputation_categories = named(&data.reputation_categories);
+        self.reputation_files = data.reputation_files.iter().map(PathBuf::from).collect();
         self
     }
 
     /// Takes relative paths as below `folder`.
     pub(super) fn rebase(&mut self, folder: &Path) {
-        for path in self.files.iter_mut().chain(&mut self.classification).chain(&mut self.dataset_folder) {
+        let single = [
+            &mut self.classification,
+            &mut self.dataset_folder,
+            &mut self.geoip_database,
+            &mut self.reputation_categories,
+        ];
+        let single = single.into_iter().flatten();
+        for path in self.files.iter_mut().chain(&mut self.reputation_files).chain(single) {
             *path = folder.join(&*path);
         }
     }

@@ -287,3 +287,74 @@ fn rules_must_agree_about_a_set() {
         assert!(line.contains(reason), "{line}: {reason}");
     }
 }
+
+#[test]
+fn addresses_have_countries_and_reputation() {
+    let place = Place::new();
+    place
+        .file("categories", "1,Bad,bad hosts\n2,Good,good hosts\n")
+        .file("list", "10.0.0.1,1,50\n10.0.1.0/24,2,20\n");
+    let conditions = [
+        "src,Bad,>,10",
+        "src,Bad,>,50",
+        "dst,Good,=,20",
+        "src,Good,<,10",
+        "any,Bad,>,1",
+        "both,Bad,>,1",
+        "src,Bad,isset",
+        "src,Good,isset",
+        "src,Good,isnotset",
+        "src,Bad,isnotset",
+        "dst,Bad,isset",
+        "dst,Bad,isnotset",
+        "dst,Good,isset",
+        "any,Good,isnotset",
+        "both,Good,isnotset",
+        "any,Bad,isnotset",
+        "both,Bad,isnotset",
+    ];
+    let mut rules = String::new();
+    for (condition, sid) in conditions.iter().zip(1..) {
+        let _ = writeln!(rules, "alert ip any any -> any any (iprep:{condition}; sid:{sid};)");
+    }
+    rules.push_str(
+        "alert tcp any any -> any any (content:\"GET\"; iprep:src,Bad,>,10; sid:18;)\n\
+         alert http any any -> any any (http.host; content:\"exa\"; iprep:src,Bad,>,10; sid:19;)\n",
+    );
+    let config = "[inspection.data]\nreputation_categories = \"categories\"\nreputation_files = [\"list\"]\n";
+    let folder = format!("default-reputation-path={}", place.0.path().display());
+    let categories = format!("reputation-categories-file={}", place.path("categories").display());
+    let options = ["--set", &categories, "--set", &folder, "--set", "reputation-files.0=list"];
+    let events = place.compare(&download("a", "hello world"), &rules, config, &options);
+    assert!(sids(&events).starts_with(&[1, 3, 4, 5]), "{:?}", sids(&events));
+    let mut alone = download("a", "")[..1].to_vec();
+    alone[0][30..34].copy_from_slice(&[172, 16, 9, 9]);
+    let one = sids(&place.compare(&alone, &rules, config, &options));
+    alone[0][26..30].copy_from_slice(&[172, 16, 9, 8]);
+    let none = sids(&place.compare(&alone, &rules, config, &options));
+    assert!(one.contains(&16) && !one.contains(&17) && none.contains(&17), "{one:?} {none:?}");
+
+    let Some(database) = testkit::corpora().map(|corpora| corpora.join("geo/GeoIP2-Country-Test.mmdb"))
+    else {
+        eprintln!("SKIPPED: the corpora are not here");
+        return;
+    };
+    // From London, to an address of no country.
+    alone[0][26..30].copy_from_slice(&[81, 2, 69, 142]);
+    let rules = "\
+        alert ip any any -> any any (geoip:src,GB; sid:1;)\n\
+        alert ip any any -> any any (geoip:dst,GB; sid:2;)\n\
+        alert ip any any -> any any (geoip:any,US,GB; sid:3;)\n\
+        alert ip any any -> any any (geoip:both,GB; sid:4;)\n\
+        alert ip any any -> any any (geoip:src,!US,CA; sid:5;)\n\
+        alert ip any any -> any any (geoip:dst,!US; sid:6;)\n\
+        alert ip any any -> any any (geoip:GB; sid:7;)\n";
+    let config = format!("[inspection.data]\ngeoip_database = {:?}\n", database.display().to_string());
+    let option = format!("geoip-database={}", database.display());
+    let events = place.compare(&alone, rules, &config, &["--set", &option]);
+    assert_eq!(sids(&events), [1, 3, 5, 7]);
+
+    place.file("t.rules", rules);
+    let output = place.run(&["rules", "check", "t.rules"]);
+    assert!(text(&output.stderr).contains("set geoip_database in [inspection.data]"));
+}

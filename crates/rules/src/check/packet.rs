@@ -5,7 +5,7 @@ use app::Protocol;
 use crate::events;
 use crate::ir::{
     AddressSide, AppProtocol, ChecksumLayer, Comparison, FlagMode, GeoIp, HeaderCondition, HeaderProtocol,
-    IpOption, Reputation,
+    IpOption, Reputation, ReputationScore,
 };
 use crate::number::{comparison_of, decimal};
 use crate::refusal::{Outcome, RefusalReason};
@@ -221,8 +221,8 @@ pub(super) fn reputation(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>
         "any, both, src or dst, a category, then isset, isnotset or an operator and a score up to 127";
     let parts: Vec<_> = value.split(',').map(|part| part.text).collect();
     let (whose, category, score) = match parts.as_slice() {
-        [whose, category, "isset"] => (*whose, *category, Comparison::Greater(0)),
-        [whose, category, "isnotset"] => (*whose, *category, Comparison::Equal(0)),
+        [whose, category, "isset"] => (*whose, *category, ReputationScore::IsSet),
+        [whose, category, "isnotset"] => (*whose, *category, ReputationScore::IsNotSet),
         [whose, category, operator, score] => {
             let score =
                 decimal(score).filter(|score| *score <= 127).ok_or_else(|| value.invalid(expected))?;
@@ -235,7 +235,7 @@ pub(super) fn reputation(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>
                 "!=" => Comparison::NotEqual(score),
                 _ => return Err(value.invalid(expected)),
             };
-            (*whose, *category, comparison)
+            (*whose, *category, ReputationScore::Is(comparison))
         }
         _ => return Err(value.invalid(expected)),
     };

@@ -407,8 +407,19 @@ pub struct Reputation {
     pub side: AddressSide,
     /// Category, by its short name.
     pub category: String,
-    /// Compared with the score; `isset` is `Greater(0)`, `isnotset` is `Equal(0)`.
-    pub score: Comparison<u8>,
+    /// What is asked of its score.
+    pub score: ReputationScore,
+}
+
+/// What `iprep` asks of a score.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReputationScore {
+    /// `isset`: something is known of the address.
+    IsSet,
+    /// `isnotset`: nothing is.
+    IsNotSet,
+    /// Compared.
+    Is(Comparison<u8>),
 }
 
 /// `asn1`: faults of BER data.

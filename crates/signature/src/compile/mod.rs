@@ -19,6 +19,7 @@ mod state_names;
 
 use std::sync::Arc;
 
+pub use crate::lookup::Lookup;
 pub use address_index::AddressIndex;
 pub use anchors::Anchors;
 use app::Direction;

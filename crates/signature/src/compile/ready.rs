@@ -12,6 +12,7 @@ use super::file::{self, FileCheck};
 use super::header::{HeaderCompiler, Protocols, ReadyHeader};
 use super::setup::Setup;
 use crate::dataset::Definitions;
+use crate::lookup::Lookup;
 use crate::names::Names;
 use crate::verify::{Check, CompileError};
 
@@ -30,6 +31,8 @@ pub struct Ready {
     pub inspects: Inspects,
     /// Conditions on buffers; parallel to the rule's groups.
     pub groups: Vec<ReadyGroup>,
+    /// Conditions on addresses that a database answers.
+    pub lookups: Box<[Lookup]>,
     /// Conditions on files as wholes.
     pub files: Box<[FileCheck]>,
     /// Flowbits and their kin.
@@ -191,9 +194,10 @@ impl Ready {
         if let Err(reason) = supported(&rule) {
             return Err((Box::new(rule), reason));
         }
-        let files = match FileCheck::all(&rule, setup, &mut shared.lists) {
-            Ok(files) => files,
-            Err(reason) => return Err((Box::new(rule), reason)),
+        let files = FileCheck::all(&rule, setup, &mut shared.lists);
+        let (files, lookups) = match (files, Lookup::all(&rule, setup)) {
+            (Ok(files), Ok(lookups)) => (files, lookups),
+            (Err(reason), _) | (_, Err(reason)) => return Err((Box::new(rule), reason)),
         };
         let (chosen, anchor) = (fast_pattern::choose(&rule), fast_pattern::anchor(&rule));
         Ok(Self {
@@ -204,6 +208,7 @@ impl Ready {
             state: rule.state.iter().map(|operation| ReadyState::new(operation, setup.names)).collect(),
             groups,
             files,
+            lookups,
             chosen,
             anchor,
             rule,
@@ -234,7 +239,9 @@ impl Ready {
             && self.rule.groups.is_empty()
             && self.state.iter().all(of_flow)
             && self.rule.flow == rules::ir::FlowCondition::default()
-            && self.rule.packet.iter().all(|condition| matches!(condition, HeaderCondition::IpProtocol(_)))
+            && self.rule.packet.iter().all(|condition| {
+                matches!(condition, HeaderCondition::IpProtocol(_) | HeaderCondition::Reputation(_))
+            })
     }
 
     pub(super) fn is_packet_unfiltered(&self) -> bool {
@@ -257,14 +264,6 @@ fn supported(rule: &Rule) -> Result<(), CompileError> {
     }
     if rule.groups.iter().any(|group| group.buffer == Buffer::FileMagic) {
         return Err(CompileError::Unsupported("file.magic (the reference's names of file types)"));
-    }
-    for condition in &rule.packet {
-        let what = match condition {
-            HeaderCondition::GeoIp(_) => "geoip",
-            HeaderCondition::Reputation(_) => "iprep",
-            _ => continue,
-        };
-        return Err(CompileError::Unsupported(what));
     }
     for condition in &rule.app {
         let what = match condition {
@@ -350,6 +349,6 @@ impl Inspects {
 
 /// Whether a condition binds its rule to single packets.
 fn is_packet_bound(condition: &HeaderCondition) -> bool {
-    // The reference takes all but the IP version so, also what is said of the flow (`stream_size`, `flow.age`).
-    !matches!(condition, HeaderCondition::IpVersion(_))
+    // The reference takes all but the IP version and the addresses' reputation so, also what is said of the flow (`stream_size`, `flow.age`).
+    !matches!(condition, HeaderCondition::IpVersion(_) | HeaderCondition::Reputation(_))
 }

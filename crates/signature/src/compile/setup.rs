@@ -1,10 +1,12 @@
 //! What rules are compiled with beside their own text: names, the cache, and the files that they speak of.
 
 use std::io;
+use std::sync::Arc;
 
 use rules::Position;
 
 use crate::cache::Cache;
+use crate::lookup::{Countries, Reputations};
 use crate::names::Names;
 use crate::verify::CompileError;
 
@@ -22,12 +24,16 @@ pub struct Setup<'a> {
     pub files: Option<&'a ReadFile<'a>>,
     /// Whether there is a place where sets of data are kept between runs; if not, rules that want that are refused.
     pub states: bool,
+    /// Countries of addresses; `None`: rules that ask for them are refused.
+    pub countries: Option<&'a Arc<Countries>>,
+    /// Reputation of addresses; `None`: rules that ask for it are refused.
+    pub reputations: Option<&'a Arc<Reputations>>,
 }
 
 impl<'a> Setup<'a> {
     /// With nothing beside the rules.
     pub const fn new(names: &'a Names) -> Self {
-        Self { names, cache: None, files: None, states: false }
+        Self { names, cache: None, files: None, states: false, countries: None, reputations: None }
     }
 
     /// The contents of a file that a rule names.

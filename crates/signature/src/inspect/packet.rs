@@ -35,6 +35,8 @@ fn flow_condition(condition: &HeaderCondition, subject: &Subject<'_>) -> Option<
                 StreamSide::Either => server || client,
             }
         }),
+        // Asked of their databases, behind all other conditions.
+        HeaderCondition::GeoIp(_) | HeaderCondition::Reputation(_) => true,
         HeaderCondition::FlowAge(age) => subject.flow.is_some_and(|flow| age.holds(flow.age_s)),
         HeaderCondition::FlowCount { what, count } => subject.flow.is_some_and(|flow| {
             let (counts, way) = match what {
@@ -102,7 +104,7 @@ fn in_packet(condition: &HeaderCondition, subject: &Subject<'_>, packet: &Packet
         HeaderCondition::Rpc { program, version, procedure } => {
             is_call(subject, *program, *version, *procedure)
         }
-        // Answered before, or refused when the rule was compiled.
+        // Answered before.
         HeaderCondition::DecodeEvent(_)
         | HeaderCondition::StreamEvent(_)
         | HeaderCondition::SameIp

@@ -225,6 +225,7 @@ pub(super) fn headers_hold(rule: &Ready, subject: &Subject<'_>) -> bool {
     rule.header.covers(&subject.ends)
         && flow_holds(rule, subject)
         && rule.rule.packet.iter().all(|condition| packet::holds(condition, subject))
+        && rule.lookups.iter().all(|lookup| lookup.holds(&subject.ends))
 }
 
 fn flow_holds(rule: &Ready, subject: &Subject<'_>) -> bool {

@@ -69,6 +69,17 @@ pub enum CompileError {
     /// A set is to be kept between runs, and there is no place for it.
     #[error("no folder for kept datasets is configured; set dataset_folder in [inspection.data]")]
     NoStateFolder,
+    /// No countries are known.
+    #[error("geoip needs a database of countries; set geoip_database in [inspection.data]")]
+    NoCountries,
+    /// No reputation is known.
+    #[error(
+        "iprep needs categories and scores; set reputation_categories and reputation_files in [inspection.data]"
+    )]
+    NoReputations,
+    /// No such category.
+    #[error("iprep: there is no category {0} in the file of reputation_categories")]
+    UnknownCategory(String),
     /// No analyser raises it.
     #[error("app-layer-event {0} is not known")]
     UnknownEvent(String),

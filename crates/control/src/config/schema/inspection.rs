@@ -131,6 +131,12 @@ overridable! {
     Data, OwnData, {
         /// Folder in which sets of data are kept between runs.
         dataset_folder: String = String::new(),
+        /// Database of countries.
+        geoip_database: String = String::new(),
+        /// Categories of reputation.
+        reputation_categories: String = String::new(),
+        /// Reputation of addresses.
+        reputation_files: Vec<String> = Vec::new(),
     }
 }
 
