@@ -11,6 +11,7 @@
 
 mod analyzer;
 mod anomaly;
+mod ber;
 mod detect;
 mod dhcp;
 mod dns;
@@ -18,6 +19,7 @@ mod files;
 mod ftp;
 mod http1;
 mod http2;
+mod krb5;
 mod limits;
 mod mime;
 mod parser;
@@ -25,6 +27,7 @@ mod quic;
 mod reader;
 mod session;
 mod smtp;
+mod snmp;
 mod ssh;
 mod tftp;
 mod tls;
@@ -89,6 +92,8 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         smtp::events::EVENTS,
         ftp::events::EVENTS,
         ssh::events::EVENTS,
+        krb5::EVENTS,
+        snmp::EVENTS,
     ]
     .into_iter()
     .flatten()
@@ -97,7 +102,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
 
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
-    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS]
+    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS, krb5::NUMBERS, snmp::NUMBERS]
         .into_iter()
         .any(|numbers| numbers.contains(&field))
 }

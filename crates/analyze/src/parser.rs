@@ -84,6 +84,8 @@ parsers! {
     Ssh => crate::ssh::Ssh,
     Ftp => crate::ftp::Ftp,
     FtpData => crate::ftp::data::FtpData,
+    Krb5 => crate::krb5::Krb5,
+    Snmp => crate::snmp::Snmp,
 }
 
 /// Which transactions were complete in a direction when rules were done with that direction, by number.

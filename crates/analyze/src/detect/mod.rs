@@ -86,6 +86,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Ftp, crate::ftp::probe),
     (Protocol::Smb, only::smb),
     (Protocol::Dcerpc, only::dcerpc),
+    (Protocol::Krb5, crate::krb5::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
 ];
@@ -96,6 +97,8 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Quic, crate::quic::probe),
     (Protocol::Dhcp, crate::dhcp::probe),
     (Protocol::Tftp, crate::tftp::probe),
+    (Protocol::Krb5, crate::krb5::probe),
+    (Protocol::Snmp, crate::snmp::probe),
     (Protocol::Ntp, only::ntp),
     (Protocol::BittorrentDht, only::bittorrent_dht),
 ];

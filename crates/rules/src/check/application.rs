@@ -409,7 +409,9 @@ pub(super) fn krb5_encryption(
     builder.require(AppProtocol::Only(Protocol::Krb5))?;
     let (names, negated) = value.strip_prefix("!").map_or((value, false), |rest| (rest, true));
     if names.text.trim() == "weak" {
-        return builder.application(AppCondition::Is { field: "krb5.ticket_encryption.weak", negated });
+        // Negated it still asks for a ticket.
+        let values = vec![(1, negated)];
+        return builder.application(AppCondition::AnyOf { field: "krb5.ticket_encryption.weak", values });
     }
     let mut values = Vec::new();
     for name in names.split(',') {
