@@ -106,6 +106,7 @@ impl Cases {
                 tools: Vec::new(),
                 pool: self.pool.clone(),
                 parse: ParseOptions::default(),
+                flows_by_vlan: true,
                 inbox_packets: 1024,
             },
         )?;
