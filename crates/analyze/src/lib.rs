@@ -19,6 +19,7 @@ mod files;
 mod ftp;
 mod http1;
 mod http2;
+mod ike;
 mod krb5;
 mod limits;
 mod mime;
@@ -93,6 +94,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         ftp::events::EVENTS,
         ssh::events::EVENTS,
         krb5::EVENTS,
+        ike::EVENTS,
         snmp::EVENTS,
     ]
     .into_iter()
@@ -102,7 +104,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
 
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
-    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS, krb5::NUMBERS, snmp::NUMBERS]
+    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS, ike::NUMBERS, krb5::NUMBERS, snmp::NUMBERS]
         .into_iter()
         .any(|numbers| numbers.contains(&field))
 }

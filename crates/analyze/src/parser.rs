@@ -84,6 +84,7 @@ parsers! {
     Ssh => crate::ssh::Ssh,
     Ftp => crate::ftp::Ftp,
     FtpData => crate::ftp::data::FtpData,
+    Ike => crate::ike::Ike,
     Krb5 => crate::krb5::Krb5,
     Snmp => crate::snmp::Snmp,
 }

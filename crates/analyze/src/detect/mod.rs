@@ -98,6 +98,7 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Dhcp, crate::dhcp::probe),
     (Protocol::Tftp, crate::tftp::probe),
     (Protocol::Krb5, crate::krb5::probe),
+    (Protocol::Ike, crate::ike::probe),
     (Protocol::Snmp, crate::snmp::probe),
     (Protocol::Ntp, only::ntp),
     (Protocol::BittorrentDht, only::bittorrent_dht),

@@ -59,7 +59,7 @@ impl Default for Ports {
             tftp: PortList::of([69]),
             ntp: PortList::of([123]),
             snmp: PortList::of([161, 162]),
-            ike: PortList::of([500, 4500]),
+            ike: PortList::of([500]),
             krb5: PortList::of([88]),
             nfs: PortList::of([2049, 111]),
             rdp: PortList::of([3389]),

@@ -298,7 +298,7 @@ overridable! {
         /// SNMP.
         snmp: PortList = ports([one(161), one(162)]),
         /// IKE.
-        ike: PortList = ports([one(500), one(4500)]),
+        ike: PortList = ports([one(500)]),
         /// Kerberos.
         krb5: PortList = ports([one(88)]),
         /// NFS.
