@@ -23,8 +23,10 @@ mod ike;
 mod krb5;
 mod limits;
 mod mime;
+mod ntp;
 mod parser;
 mod quic;
+mod rdp;
 mod reader;
 mod session;
 mod smtp;
@@ -95,6 +97,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         ssh::events::EVENTS,
         krb5::EVENTS,
         ike::EVENTS,
+        ntp::EVENTS,
         snmp::EVENTS,
     ]
     .into_iter()

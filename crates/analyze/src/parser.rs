@@ -86,6 +86,8 @@ parsers! {
     FtpData => crate::ftp::data::FtpData,
     Ike => crate::ike::Ike,
     Krb5 => crate::krb5::Krb5,
+    Ntp => crate::ntp::Ntp,
+    Rdp => crate::rdp::Rdp,
     Snmp => crate::snmp::Snmp,
 }
 

@@ -8,7 +8,7 @@ use app::{Buffer, Direction};
 
 const NUMBERS: &[&str] = &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime"];
 
-const PORTS: [u16; 16] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 8080, 40_001];
+const PORTS: [u16; 16] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001];
 
 /// Any protocol: the first byte chooses the transport and the server's port, the rest is for [`drive`].
 pub(crate) fn drive_any(input: &[u8]) {

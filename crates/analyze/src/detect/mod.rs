@@ -87,6 +87,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Smb, only::smb),
     (Protocol::Dcerpc, only::dcerpc),
     (Protocol::Krb5, crate::krb5::probe),
+    (Protocol::Rdp, crate::rdp::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
 ];
@@ -100,7 +101,7 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Krb5, crate::krb5::probe),
     (Protocol::Ike, crate::ike::probe),
     (Protocol::Snmp, crate::snmp::probe),
-    (Protocol::Ntp, only::ntp),
+    (Protocol::Ntp, crate::ntp::probe),
     (Protocol::BittorrentDht, only::bittorrent_dht),
 ];
 

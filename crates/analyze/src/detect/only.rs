@@ -4,20 +4,6 @@ use app::Direction;
 
 use super::{Probe, Question};
 
-/// NTP (RFC 5905): on its port, a known version and a whole header.
-pub(super) fn ntp(question: &Question<'_>) -> Probe {
-    match question.bytes {
-        [first, ..]
-            if question.is_on(&question.config.ports.ntp)
-                && matches!(first >> 3 & 7, 1..=4)
-                && question.bytes.len() >= 48 =>
-        {
-            Probe::Certain
-        }
-        _ => Probe::NotForUs,
-    }
-}
-
 /// `BitTorrent`'s distributed hash table (BEP 5): a bencoded query, response or error.
 pub(super) fn bittorrent_dht(question: &Question<'_>) -> Probe {
     let starts: [&[u8]; 4] = [b"d1:ad2:id20:", b"d1:rd2:id20:", b"d2:ip", b"d1:el"];

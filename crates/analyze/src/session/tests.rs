@@ -116,11 +116,9 @@ fn a_gap_before_the_protocol_is_known_ends_that_direction() {
 
 #[test]
 fn a_protocol_that_is_only_detected_wants_no_more() {
-    let mut session = Session::new(Transport::Udp, 123, 123);
-    let mut datagram = [0; 48];
-    datagram[0] = 0x23;
-    give(&mut session, Direction::ToServer, &datagram);
-    assert_eq!(session.protocol(), Some(Protocol::Ntp));
+    let mut session = Session::new(Transport::Tcp, 40_000, 23);
+    give(&mut session, Direction::ToServer, &[0xff, 0xfd, 24]);
+    assert_eq!(session.protocol(), Some(Protocol::Telnet));
     assert!(session.done());
 }
 
