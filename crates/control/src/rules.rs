@@ -195,7 +195,7 @@ impl Loader {
         environment: &Environment,
         lookups: lookups::Texts,
     ) -> Result<Loaded, RulesError> {
-        let lookups = lookups.parse(source)?;
+        let lookups = lookups.parse(source, environment)?;
         let files = source.files.as_slice();
         let (mut refused_rules, mut skipped) = (Vec::new(), Vec::new());
         let mut parsed_rules: Vec<Rule> = Vec::new();
@@ -211,6 +211,7 @@ impl Loader {
             disabled += u64::from(parsed.disabled);
         }
         let duplicates = ::rules::drop_duplicates(&mut parsed_rules);
+        ::rules::apply_thresholds(&lookups.thresholds, &mut parsed_rules);
         refused_rules.extend(duplicates.iter().map(|duplicate| of_duplicate(files, duplicate)));
         let side_files = RefCell::new(SideFiles::default());
         let read = |position: Position, path: &str| side_files.borrow_mut().read(files, position, path);

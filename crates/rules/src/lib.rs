@@ -21,6 +21,7 @@ mod port;
 mod refusal;
 mod source;
 mod syntax;
+mod thresholds;
 mod variable;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use std::collections::hash_map::Entry;
 
 pub use environment::{Class, Classes, Environment, EnvironmentError};
 pub use refusal::{Refusal, RefusalReason};
+pub use thresholds::{ThresholdError, ThresholdSetting, apply_thresholds, parse_thresholds};
 
 /// Where something stands in a rule file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

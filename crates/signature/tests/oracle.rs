@@ -41,6 +41,8 @@ fn rule(sid: u32, contents: Vec<Content>) -> Rule {
         state: Vec::new(),
         threshold: None,
         detection_filter: None,
+        rate_filter: None,
+        suppressions: Vec::new(),
         noalert: false,
         tag: None,
         config: None,

@@ -47,6 +47,8 @@ pub struct RuleSource {
     pub geoip_database: Option<PathBuf>,
     /// Categories of reputation.
     pub reputation_categories: Option<PathBuf>,
+    /// How often rules may speak: a `threshold.config`.
+    pub thresholds: Option<PathBuf>,
     /// Reputation of addresses.
     pub reputation_files: Vec<PathBuf>,
 }
@@ -113,6 +115,7 @@ impl RuleSource {
         self.dataset_folder = named(&data.dataset_folder);
         self.geoip_database = named(&data.geoip_database);
         self.reputation_categories = named(&data.reputation_categories);
+        self.thresholds = named(&data.thresholds);
         self.reputation_files = data.reputation_files.iter().map(PathBuf::from).collect();
         self
     }
@@ -124,6 +127,7 @@ impl RuleSource {
             &mut self.dataset_folder,
             &mut self.geoip_database,
             &mut self.reputation_categories,
+            &mut self.thresholds,
         ];
         let single = single.into_iter().flatten();
         for path in self.files.iter_mut().chain(&mut self.reputation_files).chain(single) {

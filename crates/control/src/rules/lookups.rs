@@ -1,8 +1,9 @@
-//! What is known of addresses beforehand, as files have it: countries and reputation.
+//! What is known of addresses beforehand, as files have it: countries and reputation. And how often rules may speak.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use ::rules::{Environment, ThresholdSetting, parse_thresholds};
 use signature::{Countries, Reputations};
 
 use super::{RulesError, read};
@@ -13,6 +14,7 @@ use crate::config::RuleSource;
 pub(super) struct Texts {
     countries: Option<Vec<u8>>,
     categories: Option<Vec<u8>>,
+    thresholds: Option<Vec<u8>>,
     reputations: Vec<Vec<u8>>,
 }
 
@@ -21,6 +23,7 @@ pub(super) struct Texts {
 pub(super) struct Lookups {
     pub(super) countries: Option<Arc<Countries>>,
     pub(super) reputations: Option<Arc<Reputations>>,
+    pub(super) thresholds: Vec<ThresholdSetting>,
 }
 
 impl Texts {
@@ -29,20 +32,21 @@ impl Texts {
         Ok(Self {
             countries: source.geoip_database.as_deref().map(read).transpose()?,
             categories: source.reputation_categories.as_deref().map(read).transpose()?,
+            thresholds: source.thresholds.as_deref().map(read).transpose()?,
             reputations: source.reputation_files.iter().map(|path| read(path)).collect::<Result<_, _>>()?,
         })
     }
 
     /// Everything that is in them, in parts.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let single = [&self.countries, &self.categories];
+        let single = [&self.countries, &self.categories, &self.thresholds];
         let present = single.map(|text| if text.is_some() { &b"1"[..] } else { b"0" });
         let single = single.map(|text| text.as_deref().unwrap_or_default());
         present.into_iter().chain(single).chain(self.reputations.iter().map(Vec::as_slice))
     }
 
     /// What the files say; without categories nothing is known of reputation.
-    pub(super) fn parse(self, source: &RuleSource) -> Result<Lookups, RulesError> {
+    pub(super) fn parse(self, source: &RuleSource, environment: &Environment) -> Result<Lookups, RulesError> {
         let fault = |path: Option<&Path>, problem: String| RulesError::Lookup {
             path: path.unwrap_or(Path::new("")).to_owned(),
             problem,
@@ -52,8 +56,12 @@ impl Texts {
                 .map(Arc::new)
                 .map_err(|error| fault(source.geoip_database.as_deref(), error.to_string()))
         });
+        let thresholds = self.thresholds.map_or(Ok(Vec::new()), |text| {
+            parse_thresholds(&String::from_utf8_lossy(&text), environment)
+                .map_err(|error| fault(source.thresholds.as_deref(), error.to_string()))
+        })?;
         let Some(categories) = self.categories else {
-            return Ok(Lookups { countries: countries.transpose()?, reputations: None });
+            return Ok(Lookups { countries: countries.transpose()?, reputations: None, thresholds });
         };
         let mut reputations = Reputations::new(&String::from_utf8_lossy(&categories))
             .map_err(|error| fault(source.reputation_categories.as_deref(), error.to_string()))?;
@@ -62,6 +70,10 @@ impl Texts {
                 .add(&String::from_utf8_lossy(text))
                 .map_err(|error| fault(Some(path), error.to_string()))?;
         }
-        Ok(Lookups { countries: countries.transpose()?, reputations: Some(Arc::new(reputations)) })
+        Ok(Lookups {
+            countries: countries.transpose()?,
+            reputations: Some(Arc::new(reputations)),
+            thresholds,
+        })
     }
 }

@@ -157,7 +157,8 @@ impl Inspection {
         let rule = &tenant.signatures.as_ref()?.set().rule(found.rule)?.rule;
         let options = tenant.config.alert;
         let mut members = Vec::with_capacity(512);
-        rule_object(&mut members, rule.action, &rule.meta, options.metadata, client);
+        let blocked = matches!(found.action, Some(Action::Drop | Action::Reject));
+        rule_object(&mut members, blocked, &rule.meta, options.metadata, client);
         Some((members, options))
     }
 
@@ -203,11 +204,10 @@ const fn message(packet: &Packet) -> Ports {
 }
 
 /// The rule, as EVE's `alert` object.
-fn rule_object(to: &mut Vec<u8>, action: Action, meta: &Meta, with_metadata: bool, client: Option<IpAddr>) {
-    // Nothing is taken out of the traffic, so everything is allowed, whatever the rule would do in its path.
-    let action = match action {
-        Action::Alert | Action::Pass | Action::Config | Action::Drop | Action::Reject => "allowed",
-    };
+fn rule_object(to: &mut Vec<u8>, blocked: bool, meta: &Meta, with_metadata: bool, client: Option<IpAddr>) {
+    // Nothing is taken out of the traffic, so everything is allowed, whatever the rule would do in its path. As the
+    // reference, only what a rate filter would drop is said to be blocked.
+    let action = if blocked { "blocked" } else { "allowed" };
     literal(to, r#""alert":{"action":""#);
     literal(to, action);
     number_after(to, r#"","gid":"#, u64::from(meta.gid));
@@ -349,7 +349,7 @@ mod tests {
             ..Meta::default()
         };
         let mut text = Vec::new();
-        rule_object(&mut text, Action::Alert, &meta, true, None);
+        rule_object(&mut text, false, &meta, true, None);
         assert_eq!(
             String::from_utf8_lossy(&text),
             r#""alert":{"action":"allowed","gid":1,"signature_id":7,"rev":2,"signature":"say \"hi\"","category":"Misc activity","severity":3,"metadata":{"created_at":["2020"],"tag":["a","b"]}}"#

@@ -358,3 +358,54 @@ fn addresses_have_countries_and_reputation() {
     let output = place.run(&["rules", "check", "t.rules"]);
     assert!(text(&output.stderr).contains("set geoip_database in [inspection.data]"));
 }
+
+#[test]
+fn a_threshold_config_says_how_often_rules_may_speak() {
+    let place = Place::new();
+    place.file(
+        "thresholds",
+        "# of the office\n\
+         suppress gen_id 1, sig_id 1\n\
+         suppress gen_id 1, sig_id 2, track by_src, ip 10.0.0.1\n\
+         suppress gen_id 1, sig_id 3, track by_dst, ip 10.0.0.0/24\n\
+         suppress gen_id 1, sig_id 4, track by_either, ip [10.0.0.1,10.9.9.9]\n\
+         suppress gen_id 1, sig_id 5, track by_src, ip $HOME_NET\n\
+         threshold gen_id 1, sig_id 6, type limit, track by_src, count 1, seconds 60\n\
+         event_filter gen_id 1, sig_id 7, type threshold, track by_rule, count 3, seconds 60\n\
+         rate_filter gen_id 1, sig_id 10, track by_src, count 2, seconds 60, new_action pass, timeout 30\n\
+         rate_filter gen_id 1, sig_id 11, track by_rule, count 2, seconds 60, \\\n\
+             new_action alert, timeout 2\n\
+         rate_filter gen_id 1, sig_id 12, track by_both, count 3, seconds 60, new_action drop, timeout 30\n\
+         event_filter gen_id 1, sig_id 13, type both, track by_dst, count 2, seconds 60\n",
+    );
+    let rule = |sid: u32| {
+        let threshold = match sid {
+            8 => "threshold:type limit,track by_rule,count 2,seconds 60; ",
+            9 => "threshold:type both,track by_both,count 3,seconds 60; ",
+            13 => "threshold:type limit,track by_src,count 1,seconds 60; ",
+            _ => "",
+        };
+        format!("alert tcp any any -> any any (flags:A+; {threshold}sid:{sid};)\n")
+    };
+    let config = "[inspection.data]\nthresholds = \"thresholds\"\n";
+    let option = format!("threshold-file={}", place.path("thresholds").display());
+    let frames = download("a", "hello world");
+    let inspect = |sids: &[u32]| {
+        let rules: String = sids.iter().copied().map(rule).collect();
+        place.compare(&frames, &rules, config, &["--set", &option])
+    };
+    assert_eq!(
+        sids(&inspect(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 13])),
+        [2, 2, 2, 2, 3, 3, 3, 3, 3, 6, 6, 7, 7, 7, 8, 8, 9, 13, 13]
+    );
+    // The third match of each side passes its packet, and rules behind that one are not asked.
+    assert_eq!(sids(&inspect(&[10, 6])).iter().filter(|sid| **sid == 10).count(), 4);
+    inspect(&[11]);
+    let dropped = place.inspect(&frames, &rule(12), config);
+    let actions: Vec<&str> = dropped.iter().filter_map(|event| event["alert"]["action"].as_str()).collect();
+    assert_eq!((&actions[..3], actions[3]), (&["allowed"; 3][..], "blocked"));
+
+    place.file("thresholds", "suppress gen_id 1\n").file("t.rules", rule(1));
+    let output = place.run(&["replay", "t.pcap", "--config", "t.toml", "--rules", "t.rules"]);
+    assert!(text(&output.stderr).contains("line 1: 'sig_id' is missing"), "{}", text(&output.stderr));
+}

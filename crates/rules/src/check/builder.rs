@@ -87,6 +87,8 @@ impl<'e> Builder<'e> {
             state: Vec::new(),
             threshold: None,
             detection_filter: None,
+            rate_filter: None,
+            suppressions: Vec::new(),
             noalert: false,
             tag: None,
             config: None,

@@ -61,6 +61,10 @@ pub struct Rule {
     pub threshold: Option<Threshold>,
     /// Matches needed before it speaks.
     pub detection_filter: Option<Rate>,
+    /// What it does instead when it matches too often; only a `threshold.config` says so.
+    pub rate_filter: Option<RateFilter>,
+    /// Of whom it does not speak; only a `threshold.config` says so.
+    pub suppressions: Vec<Suppression>,
     /// `noalert`: the rule sets state but says nothing.
     pub noalert: bool,
     /// `tag`: what follows a match is logged too.

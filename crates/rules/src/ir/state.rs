@@ -1,7 +1,7 @@
 //! What a rule asks of the application layer beyond buffers, what it remembers, and how often it may speak.
 
-use super::AppProtocol;
-use super::header::Comparison;
+use super::header::{AddressSet, Comparison};
+use super::{Action, AppProtocol};
 
 /// A condition on the application layer beyond buffers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -214,6 +214,50 @@ pub enum ThresholdKind {
     Threshold,
     /// `both`: once within the time, when `count` is reached.
     Both,
+}
+
+/// `rate_filter`: what a rule does instead once it has matched more often than that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RateFilter {
+    /// How often.
+    pub rate: Rate,
+    /// What it does then.
+    pub action: Action,
+    /// For how long, in seconds.
+    pub timeout_s: u32,
+}
+
+/// `suppress`: of whom a rule does not speak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Suppression {
+    /// Whose address counts.
+    pub side: SuppressedSide,
+    /// Which addresses.
+    pub addresses: AddressSet,
+}
+
+/// Whose address `suppress` looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SuppressedSide {
+    /// `by_src`.
+    Source,
+    /// `by_dst`.
+    Destination,
+    /// `by_either`.
+    #[default]
+    Either,
+}
+
+impl Suppression {
+    /// Whether it is about a packet from `source` to `destination`.
+    pub fn covers(&self, source: std::net::IpAddr, destination: std::net::IpAddr) -> bool {
+        let has = |address| self.addresses.contains(address);
+        match self.side {
+            SuppressedSide::Source => has(source),
+            SuppressedSide::Destination => has(destination),
+            SuppressedSide::Either => has(source) || has(destination),
+        }
+    }
 }
 
 /// `tag`: log what follows a match.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rules::ir::{HostTrack, Rate, Threshold, ThresholdKind, Track};
+use rules::ir::{HostTrack, Rate, RateFilter, Threshold, ThresholdKind, Track};
 use wire::Addr;
 
 use crate::compile::{Ends, RuleSet};
@@ -28,6 +28,8 @@ struct Inner {
     /// When each bit ends, in microseconds; `u64::MAX`: never.
     bits: HashMap<(u32, Key), u64>,
     windows: HashMap<(u64, Key), Window>,
+    /// Since when rate filters are active.
+    active: HashMap<(u64, Key), u64>,
     /// Entries that were not made because there was no room.
     refused: u64,
 }
@@ -168,6 +170,36 @@ impl Hosts {
     pub fn passes_filter(&self, (gid, sid): (u32, u32), rate: Rate, ends: &Ends, now_us: u64) -> bool {
         // A counter of its own: the same rule can have a threshold too.
         self.count(1 << 63 | rate_name(gid, sid), rate, ends, now_us) > rate.count
+    }
+
+    /// Whether a rule with a `rate_filter` has matched too often, or had not long ago.
+    pub fn exceeds(&self, (gid, sid): (u32, u32), filter: RateFilter, ends: &Ends, now_us: u64) -> bool {
+        // A counter of its own, beside those of a threshold and a detection filter.
+        let name = 1 << 62 | rate_name(gid, sid);
+        let key = (name, rate_key(filter.rate.track, ends));
+        let timeout_us = u64::from(filter.timeout_s) * 1_000_000;
+        let over = |since_us: u64| now_us.saturating_sub(since_us) > timeout_us;
+        {
+            let mut inner = self.lock();
+            match inner.active.get(&key) {
+                Some(&since_us) if !over(since_us) => return true,
+                Some(_) => {
+                    inner.active.remove(&key);
+                }
+                None => {}
+            }
+        }
+        if self.count(name, filter.rate, ends, now_us) <= filter.rate.count {
+            return false;
+        }
+        self.restart(name, filter.rate, ends);
+        let mut inner = self.lock();
+        if inner.active.len() < self.entries_max {
+            inner.active.insert(key, now_us);
+        } else {
+            inner.refused += 1;
+        }
+        true
     }
 
     /// Whether a rule with a `threshold` may speak.

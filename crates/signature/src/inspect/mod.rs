@@ -39,6 +39,8 @@ pub struct Alert {
     pub transaction: Option<u64>,
     /// Whether it matched in reassembled data rather than in the packet.
     pub in_stream: bool,
+    /// What is done instead of what the rule says (`rate_filter`).
+    pub action: Option<Action>,
 }
 
 /// What an inspector did, for its metrics.
@@ -95,6 +97,8 @@ struct Scratch {
     alerts: Vec<Alert>,
     buffer: Vec<u8>,
     transformed: Vec<u8>,
+    /// No further rule may speak of the packet.
+    packet_passed: bool,
     /// What `pcre` captured for the packet.
     packet_variables: Vec<(u32, Box<[u8]>)>,
 }
@@ -180,6 +184,7 @@ impl Inspector {
         session: Option<&mut Session>,
     ) -> &[Alert] {
         self.scratch.alerts.clear();
+        self.scratch.packet_passed = false;
         if subject.packet.is_some() {
             self.scratch.packet_variables.clear();
         }
@@ -204,7 +209,7 @@ impl Inspector {
             rules.sort_unstable();
             for &number in &rules {
                 self.ask(&set, number, subject, state, session.as_deref());
-                if state.passed {
+                if state.passed || self.scratch.packet_passed {
                     break;
                 }
             }
@@ -212,6 +217,7 @@ impl Inspector {
         }
         if let Some(session) = session
             && !state.passed
+            && !self.scratch.packet_passed
         {
             self.inspect_transactions(subject, state, session);
         }

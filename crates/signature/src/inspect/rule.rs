@@ -124,13 +124,25 @@ impl Inspector {
         if rule.rule.noalert || rule.rule.action == Action::Pass {
             return;
         }
+        if !rule.rule.suppressions.is_empty() && is_suppressed(rule, subject) {
+            self.counts.suppressed += 1;
+            return;
+        }
         if let Some(threshold) = rule.rule.threshold
             && !self.hosts.passes_threshold(name, threshold, &subject.ends, subject.time_us)
         {
             self.counts.suppressed += 1;
             return;
         }
-        self.scratch.alerts.push(Alert { rule: number, transaction, in_stream });
+        let action = rule.rule.rate_filter.and_then(|filter| {
+            let too_often = self.hosts.exceeds(name, filter, &subject.ends, subject.time_us);
+            too_often.then_some(filter.action)
+        });
+        if action == Some(Action::Pass) {
+            self.scratch.packet_passed = true;
+            return;
+        }
+        self.scratch.alerts.push(Alert { rule: number, transaction, in_stream, action });
     }
 
     /// What the rule captured becomes variables.
@@ -193,6 +205,14 @@ impl Inspector {
             | ReadyState::FlowIntegerIsSet(..) => true,
         }
     }
+}
+
+/// Whether a `threshold.config` says that the rule does not speak of these.
+fn is_suppressed(rule: &Ready, subject: &Subject<'_>) -> bool {
+    let ends = &subject.ends;
+    let [source, destination] =
+        [ends.source.0, ends.destination.0].map(|address| address.to_ip(ends.ip_version));
+    rule.rule.suppressions.iter().any(|suppression| suppression.covers(source, destination))
 }
 
 fn compare(comparison: Comparison<()>, value: u32, other: u32) -> bool {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use maxminddb::{MaxMindDbError, PathElement, Reader};
+use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 use thiserror::Error;
 
 /// Countries of addresses.
@@ -27,7 +27,12 @@ impl Countries {
     pub fn new(bytes: Vec<u8>) -> Result<Self, CountriesError> {
         let reader = Reader::from_source(bytes)?;
         // A lookup in what is damaged would be wrong, or an error at each packet.
-        reader.verify()?;
+        for network in reader.networks(WithinOptions::default())? {
+            let network = network?;
+            for path in PATHS {
+                network.decode_path::<&str>(path)?;
+            }
+        }
         Ok(Self(reader))
     }
 

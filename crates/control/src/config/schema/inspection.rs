@@ -135,6 +135,8 @@ overridable! {
         geoip_database: String = String::new(),
         /// Categories of reputation.
         reputation_categories: String = String::new(),
+        /// How often rules may speak, beside what they say themselves.
+        thresholds: String = String::new(),
         /// Reputation of addresses.
         reputation_files: Vec<String> = Vec::new(),
     }
