@@ -120,7 +120,8 @@ impl Session {
             self.release(run, direction);
             return;
         }
-        let first = detect::first_direction(protocol).filter(|_| !self.one_sided);
+        // Of a connection whose beginning was not seen, what came first was not seen either.
+        let first = detect::first_direction(protocol).filter(|_| !self.one_sided && !self.midstream);
         if first.is_some() && first != self.first {
             run.live.events.push(events::WRONG_DIRECTION);
             self.protocol = Some(protocol);
