@@ -12,6 +12,7 @@
 mod analyzer;
 mod anomaly;
 mod ber;
+mod dcerpc;
 mod detect;
 mod dhcp;
 mod dns;
@@ -29,6 +30,7 @@ mod quic;
 mod rdp;
 mod reader;
 mod session;
+mod smb;
 mod smtp;
 mod snmp;
 mod ssh;
@@ -42,7 +44,7 @@ pub use files::{Digests, FileFacts, FileState, Hashes, WindowLimits};
 pub use http1::HttpLimits;
 pub use limits::{Config, Limits, Protocols};
 pub use session::{Session, Status, Transport};
-pub use transaction::{Events, Transaction, View};
+pub use transaction::{DceCall, DceInterface, Events, Transaction, View};
 
 use app::{Direction, Protocol};
 
@@ -77,6 +79,9 @@ pub struct Expectation {
 const NEVER_RAISED: &[&str] = &[
     "tls.certificate_invalid_validity",
     "tls.error_message_encountered",
+    "smb.internal_error",
+    "smb.negotiate_max_read_size_too_large",
+    "smb.negotiate_max_write_size_too_large",
     "smtp.failed_protocol_change",
     "smtp.mime_parse_failed",
 ];
@@ -92,6 +97,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         dhcp::EVENTS,
         http1::events::EVENTS,
         http2::events::EVENTS,
+        smb::events::EVENTS,
         smtp::events::EVENTS,
         ftp::events::EVENTS,
         ssh::events::EVENTS,

@@ -80,6 +80,7 @@ parsers! {
     Tftp => crate::tftp::Tftp,
     Http1 => crate::http1::Http1,
     Http2 => crate::http2::Http2,
+    Smb => crate::smb::Smb,
     Smtp => crate::smtp::Smtp,
     Ssh => crate::ssh::Ssh,
     Ftp => crate::ftp::Ftp,

@@ -27,6 +27,48 @@ impl<'a> View<'a> {
 /// most once, in the order in which they were raised.
 pub type Events<'a> = &'a [&'static str];
 
+/// An interface that a DCE/RPC client wants to use (C706, section 12.6.4.3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DceInterface {
+    /// Its identifier, as on paper.
+    pub uuid: [u8; 16],
+    /// Its version.
+    pub version: u16,
+    /// The lesser part of that.
+    pub minor: u16,
+    /// What stands for it in requests.
+    pub context: u16,
+    /// What the server said to it: result, where 0 is yes, and reason; `None` until it says something.
+    pub answer: Option<(u16, u16)>,
+}
+
+/// What `dce_iface` and `dce_opnum` are asked of.
+#[derive(Clone, Copy, Debug)]
+pub struct DceCall<'a> {
+    /// The operation, if it is a request.
+    pub operation: Option<u16>,
+    /// Which of the interfaces is meant; `None`: any.
+    pub context: Option<u16>,
+    /// Whether the request's first fragment was seen.
+    pub first_fragment: bool,
+    /// The byte order of its fields.
+    pub little_endian: bool,
+    /// What the client has bound.
+    pub interfaces: &'a [DceInterface],
+}
+
+impl DceCall<'_> {
+    /// The interfaces that a request can be for: those that the server has accepted.
+    pub fn accepted(&self) -> impl Iterator<Item = &DceInterface> {
+        let asked = self.operation.is_some();
+        self.interfaces.iter().filter(move |interface| {
+            asked
+                && matches!(interface.answer, Some((0, _)))
+                && self.context.is_none_or(|context| context == interface.context)
+        })
+    }
+}
+
 /// One transaction: a request with its response, or a message that stands alone.
 pub trait Transaction {
     /// Its number within the flow, from 0, growing.
@@ -68,6 +110,11 @@ pub trait Transaction {
 
     /// Events of this direction.
     fn events(&self, direction: Direction) -> Events<'_>;
+
+    /// The DCE/RPC call that it is, if it is one.
+    fn dce(&self) -> Option<DceCall<'_>> {
+        None
+    }
 
     /// The client's address as proxies have noted it in the request's field `header` (`X-Forwarded-For`): the last one
     /// noted if proxies stand before our servers (`reverse`), the first one if they stand before our clients.

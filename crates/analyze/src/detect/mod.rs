@@ -84,7 +84,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Smtp, crate::smtp::probe),
     (Protocol::Ssh, crate::ssh::probe),
     (Protocol::Ftp, crate::ftp::probe),
-    (Protocol::Smb, only::smb),
+    (Protocol::Smb, crate::smb::probe),
     (Protocol::Dcerpc, only::dcerpc),
     (Protocol::Krb5, crate::krb5::probe),
     (Protocol::Rdp, crate::rdp::probe),

@@ -31,19 +31,6 @@ pub(super) fn imap(question: &Question<'_>) -> Probe {
     }
 }
 
-/// SMB (MS-SMB, MS-SMB2) behind the length of a session service message (RFC 1002, section 4.3.1): plain messages of
-/// both generations, encrypted and compressed ones.
-pub(super) fn smb(question: &Question<'_>) -> Probe {
-    match question.bytes {
-        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] => Probe::Certain,
-        [0] | [0, _] | [0, _, _] | [0, _, _, _] if question.is_on(&question.config.ports.smb) => {
-            Probe::Unsure
-        }
-        [0, _, _, _, 0xfc..=0xff, rest @ ..] if b"SMB".starts_with(rest) => Probe::Unsure,
-        _ => Probe::NotForUs,
-    }
-}
-
 /// Shortest DCE/RPC fragment: its common header (C706, section 12.6.3.1).
 const DCERPC_HEADER_BYTES: u16 = 16;
 
@@ -81,13 +68,13 @@ mod tests {
     fn smb_is_known_on_every_port_and_awaited_on_its_own() {
         for id in [0xff, 0xfe, 0xfd, 0xfc] {
             let message = [0, 0, 0, 64, id, b'S', b'M', b'B', 0];
-            assert_eq!(asked(smb, 4000, &message), Probe::Certain);
-            assert_eq!(asked(smb, 4000, &message[..6]), Probe::Unsure);
+            assert_eq!(asked(crate::smb::probe, 4000, &message), Probe::Certain);
+            assert_eq!(asked(crate::smb::probe, 4000, &message[..6]), Probe::Unsure);
         }
-        assert_eq!(asked(smb, 445, &[0, 0]), Probe::Unsure);
-        assert_eq!(asked(smb, 4000, &[0, 0]), Probe::NotForUs);
-        assert_eq!(asked(smb, 445, b"\0\0\0\x40\xffSMX\0"), Probe::NotForUs);
-        assert_eq!(asked(smb, 445, b"GET / HTTP/1.1"), Probe::NotForUs);
+        assert_eq!(asked(crate::smb::probe, 445, &[0, 0]), Probe::Unsure);
+        assert_eq!(asked(crate::smb::probe, 4000, &[0, 0]), Probe::NotForUs);
+        assert_eq!(asked(crate::smb::probe, 445, b"\0\0\0\x40\xffSMX\0"), Probe::NotForUs);
+        assert_eq!(asked(crate::smb::probe, 445, b"GET / HTTP/1.1"), Probe::NotForUs);
     }
 
     #[test]

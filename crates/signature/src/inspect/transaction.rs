@@ -181,6 +181,7 @@ impl Inspector {
             return Answer::Later(0);
         }
         self.scratch.verify.begin_rule();
+        self.scratch.verify.dce_little_endian = transaction.dce().is_some_and(|call| call.little_endian);
         let mut held = held;
         for (group, written) in rule.groups.iter().zip(&rule.rule.groups).skip(usize::from(held)) {
             let holds = match group.scope {
@@ -285,11 +286,20 @@ fn holds_in(
         AppCondition::Protocol { protocol: wanted, negated } => {
             wanted.is_some_and(|asked| asked.allows(protocol)) != *negated
         }
+        AppCondition::DceInterface { uuid, version, any_fragment } => transaction.dce().is_some_and(|call| {
+            (*any_fragment || call.first_fragment)
+                && call.accepted().any(|interface| {
+                    interface.uuid == *uuid
+                        && version.as_ref().is_none_or(|version| version.holds(interface.version))
+                })
+        }),
+        AppCondition::DceOperation(ranges) => transaction
+            .dce()
+            .and_then(|call| call.operation)
+            .is_some_and(|operation| ranges.iter().any(|&(first, last)| (first..=last).contains(&operation))),
         // Refused when the rule was compiled.
-        AppCondition::DceInterface { .. }
-        | AppCondition::DceOperation(_)
-        | AppCondition::FileExtension { .. }
-        | AppCondition::FileSize(_)
-        | AppCondition::FileHash { .. } => false,
+        AppCondition::FileExtension { .. } | AppCondition::FileSize(_) | AppCondition::FileHash { .. } => {
+            false
+        }
     }
 }
