@@ -8,7 +8,7 @@ use super::auth::{Kerberos, Ntlmssp};
 use super::file::Transfer;
 use super::names;
 use crate::dcerpc::pdu::Call;
-use crate::{DceCall, Events, Record, Transaction, View};
+use crate::{DceCall, Events, FileFacts, Record, Transaction, View};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -195,7 +195,7 @@ impl SmbTransaction {
         }
     }
 
-    fn file(&self, direction: Direction) -> Option<&FileTransfer> {
+    fn transfer(&self, direction: Direction) -> Option<&FileTransfer> {
         match &self.detail {
             Detail::File(file) if file.direction == direction => Some(file),
             _ => None,
@@ -232,8 +232,8 @@ impl Transaction for SmbTransaction {
         _: &'a mut Vec<u8>,
     ) -> Option<View<'a>> {
         let bytes = match (buffer, &self.detail) {
-            (Buffer::FileData, _) => return self.file(direction)?.transfer.files.view(index),
-            (Buffer::FileName, _) => self.file(direction)?.transfer.files.name(index)?,
+            (Buffer::FileData, _) => return self.transfer(direction)?.transfer.files.view(index),
+            (Buffer::FileName, _) => self.transfer(direction)?.transfer.files.name(index)?,
             _ if index > 0 => return None,
             (Buffer::SmbShare, Detail::Tree(tree)) if !tree.is_pipe => &tree.share,
             (Buffer::SmbNamedPipe, Detail::Tree(tree)) if tree.is_pipe => &tree.share,
@@ -253,8 +253,12 @@ impl Transaction for SmbTransaction {
         }
     }
 
-    fn number(&self, direction: Direction, field: &str, index: usize) -> Option<u64> {
-        (field == "filesize").then(|| self.file(direction)?.transfer.files.size(index))?
+    fn number(&self, _: Direction, _: &str, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn file(&self, direction: Direction, index: usize) -> Option<FileFacts<'_>> {
+        self.transfer(direction)?.transfer.files.facts(index)
     }
 
     /// Both ways the same: rules of either look for what the other raises.
