@@ -66,9 +66,10 @@ fn hosts(
 ) -> Result<Hosts, StateError> {
     let Some(rules) = rules else { return Ok(Hosts::new(written.host_entries_max)) };
     let folder = written.rules.dataset_folder.as_ref();
-    Hosts::with_datasets(written.host_entries_max, rules, &|file| {
+    let hosts = Hosts::with_datasets(written.host_entries_max, rules, &|file| {
         folder.map_or(Ok(None), |folder| datasets::read(folder, tenant, file))
-    })
+    })?;
+    Ok(if written.profile { hosts.profiled(rules) } else { hosts })
 }
 
 fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>, hosts: Hosts) -> TenantInspection {

@@ -38,6 +38,11 @@ const RULES_EXPLAIN_EXAMPLES: &str = "\
 Example:
   forebay rules explain emerging-all.rules 2100498";
 
+const RULES_PROFILE_EXAMPLES: &str = "\
+Examples:
+  forebay rules profile emerging-all.rules monday.pcap
+  forebay rules profile local.rules trace.pcap --json | jq '.[0].sid'";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   forebay config check /etc/forebay/forebay.toml
@@ -149,6 +154,22 @@ pub(crate) enum Rules {
         sid: u32,
         #[command(flatten)]
         options: RuleOptions,
+    },
+    /// Replay captures with rules, and tell what asking each rule cost, the most expensive first.
+    #[command(after_help = RULES_PROFILE_EXAMPLES)]
+    Profile {
+        /// The rule file.
+        #[arg(value_name = "RULES", value_hint = ValueHint::FilePath)]
+        rules: PathBuf,
+        /// Captures, replayed in this order.
+        #[arg(value_name = "CAPTURE", required = true, value_hint = ValueHint::FilePath)]
+        captures: Vec<PathBuf>,
+        /// Configuration; without it one tenant, `default`, owns every VLAN and has every inspector.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        config: Option<PathBuf>,
+        /// Print one JSON array.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         Command::Config(Config::Check { file, json }) => config_check::run(&file, json),
         Command::Rules(Rules::Check { files, options, json }) => rules::check(&files, &options, json),
         Command::Rules(Rules::Explain { file, sid, options }) => rules::explain(&file, sid, &options),
+        Command::Rules(Rules::Profile { rules, captures, config, json }) => {
+            rules::profile(&rules, &captures, config.as_deref(), json)
+        }
         Command::Completion { shell } => completion(shell),
         Command::Man { dir } => man::run(&dir),
     };

@@ -24,7 +24,7 @@ pub use cache::Cache;
 pub use compile::{BuildError, Compiled, Ends, ReadFile, Refused, RuleIndex, RuleSet, Setup};
 pub use dataset::{Datasets, StateError};
 pub use inspect::{
-    Alert, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Stream, Subject,
+    Alert, Cost, Counts, FlowFacts, FlowState, Hosts, Inspector, NAMES_MAX, Options, Profile, Stream, Subject,
 };
 pub use literal::{EngineError, Literal, LiteralSet, Workspace};
 pub use lookup::{Countries, CountriesError, ReputationError, Reputations};

@@ -26,6 +26,8 @@ pub struct Inspection {
     pub protocols: Protocols,
     /// Bits and counters that its rules may keep of hosts.
     pub host_entries_max: usize,
+    /// Whether the cost of each rule is noted; no file says so.
+    pub profile: bool,
     /// Link type of the captures that its frames come from, if it is not Ethernet.
     pub link_type: Option<u32>,
 }
@@ -85,6 +87,7 @@ impl Inspection {
             alerts: written.alerts.clone(),
             protocols: written.protocols.clone(),
             host_entries_max: written.host_entries_max.get() as usize,
+            profile: false,
             link_type: None,
         }
     }

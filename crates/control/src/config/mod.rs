@@ -254,6 +254,15 @@ impl Config {
         self
     }
 
+    /// The cost of each rule is noted.
+    #[must_use]
+    pub fn with_rule_profile(mut self) -> Self {
+        for inspection in self.inspections_mut() {
+            inspection.profile = true;
+        }
+        self
+    }
+
     /// Takes relative paths as below `folder`.
     fn rebase(&mut self, folder: &Path) {
         for inspection in self.inspections_mut() {

@@ -49,6 +49,19 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     }
 }
 
+/// Replays with the cost of each rule noted, and hands back where.
+pub(crate) fn profile(arguments: &Replay) -> Result<Inspections, Failure> {
+    let config = configuration(arguments)?.with_rule_profile();
+    let input = input::Input::scan(arguments)?;
+    let config = config.with_checksums(!input.captures.iter().any(|capture| capture.info.has_no_checksums()));
+    let config = config.with_link_type(input.link_type());
+    let config = config.with_dataset_folder(&arguments.out.join("datasets"));
+    let signatures = Signatures::load(&config)?;
+    let output = output::Output::create(&arguments.out)?;
+    run::run(arguments, &config, &signatures, &input, output)?;
+    Ok(signatures.inspections)
+}
+
 fn configuration(arguments: &Replay) -> Result<Config, Failure> {
     let (config, document) = match &arguments.config {
         None => (Config::empty(), Document::default()),

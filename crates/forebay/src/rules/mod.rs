@@ -1,10 +1,11 @@
 //! `forebay rules`: what is in rule files.
 //!
 //! In: rule files, variables, classes. Out: which rules are good and why others are not (`check`), and how one of them is
-//! understood (`explain`).
+//! understood (`explain`). With captures: what asking each of them costs (`profile`).
 
 mod check;
 mod explain;
+mod profile;
 
 use control::config::RuleSource;
 
@@ -12,6 +13,7 @@ use crate::cli::RuleOptions;
 
 pub(crate) use check::run as check;
 pub(crate) use explain::run as explain;
+pub(crate) use profile::run as profile;
 
 /// What the options of the command line mean.
 fn source(options: &RuleOptions, files: &[std::path::PathBuf]) -> RuleSource {

@@ -409,3 +409,37 @@ fn a_threshold_config_says_how_often_rules_may_speak() {
     let output = place.run(&["replay", "t.pcap", "--config", "t.toml", "--rules", "t.rules"]);
     assert!(text(&output.stderr).contains("line 1: 'sig_id' is missing"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn the_cost_of_rules_is_told() {
+    let place = Place::new();
+    place.file("t.pcap", pcap(&download("a", "hello world"))).file(
+        "t.rules",
+        http_rules(&[
+            "http.host; content:\"example\";",
+            "http.host; content:\"example\"; pcre:\"/^(e|x)+nothing/\";",
+            "http.host; content:\"nowhere\";",
+        ]) + "alert tcp any any -> any any (flags:S; sid:9;)\n",
+    );
+    place.file("t.toml", "[inspection.stream]\nverify_checksums = \"off\"\n");
+    let run = |more: &[&str]| {
+        let output =
+            place.run(&[&["rules", "profile", "t.rules", "t.pcap", "--config", "t.toml"], more].concat());
+        assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+        output.stdout
+    };
+    let entries: Vec<Value> = serde_json::from_slice(&run(&["--json"])).unwrap();
+    let of = |sid: u64| entries.iter().find(|entry| entry["sid"] == sid);
+    let counts = |sid| of(sid).map(|entry| (entry["checks"].as_u64() >= Some(1), entry["matches"].clone()));
+    assert_eq!(counts(1), Some((true, 1.into())));
+    assert_eq!(counts(2), Some((true, 0.into())));
+    assert!(of(3).is_none(), "its pattern is nowhere, so it is never asked");
+    assert_eq!(counts(9), Some((true, 1.into())));
+    let totals: Vec<u64> = entries.iter().map(|entry| entry["total_ns"].as_u64().unwrap()).collect();
+    assert!(
+        totals.is_sorted_by(|one, next| one >= next) && totals.iter().all(|total| *total > 0),
+        "{totals:?}"
+    );
+    let table = text(&run(&[]));
+    assert!(table.starts_with(" gid        sid         checks") && table.lines().count() == 4, "{table}");
+}

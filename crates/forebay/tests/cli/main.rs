@@ -70,6 +70,7 @@ fn completions_and_man_pages_name_every_command() {
             "forebay-replay.1",
             "forebay-rules-check.1",
             "forebay-rules-explain.1",
+            "forebay-rules-profile.1",
             "forebay-rules.1",
             "forebay.1"
         ]

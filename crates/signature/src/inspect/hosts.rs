@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rules::ir::{HostTrack, Rate, RateFilter, Threshold, ThresholdKind, Track};
 use wire::Addr;
 
+use super::profile::Profile;
 use crate::compile::{Ends, RuleSet};
 use crate::dataset::{Datasets, StateError};
 
@@ -21,6 +22,7 @@ pub struct Hosts {
     inner: Mutex<Inner>,
     entries_max: usize,
     datasets: Arc<Datasets>,
+    profile: Option<Arc<Profile>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +79,7 @@ fn rate_name(gid: u32, sid: u32) -> u64 {
 impl Hosts {
     /// Nothing remembered yet, and never more than `entries_max` bits and as many counters.
     pub fn new(entries_max: usize) -> Self {
-        Self { inner: Mutex::default(), entries_max, datasets: Arc::default() }
+        Self { inner: Mutex::default(), entries_max, datasets: Arc::default(), profile: None }
     }
 
     /// The same, with the sets of data that `rules` ask and change. `state` reads a file in which one is kept between runs;
@@ -92,6 +94,18 @@ impl Hosts {
         state: &dyn Fn(&str) -> std::io::Result<Option<Vec<u8>>>,
     ) -> Result<Self, StateError> {
         Ok(Self { datasets: Arc::new(Datasets::new(&rules.datasets, state)?), ..Self::new(entries_max) })
+    }
+
+    /// The same, and what asking each of `rules` costs is noted.
+    #[must_use]
+    pub fn profiled(mut self, rules: &RuleSet) -> Self {
+        self.profile = Some(Arc::new(Profile::new(rules.rules().len())));
+        self
+    }
+
+    /// What asking each rule has cost, if that is noted.
+    pub const fn profile(&self) -> Option<&Arc<Profile>> {
+        self.profile.as_ref()
     }
 
     /// Sets of data that rules ask and change.

@@ -10,24 +10,27 @@ mod asn1;
 mod flow_state;
 mod hosts;
 mod packet;
+mod profile;
 mod rule;
 mod subject;
 mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use analyze::Session;
 use app::Direction;
 use rules::ir::Action;
 
-use crate::compile::{Needed, PayloadDatabase, PayloadSlot, RuleIndex, RuleSet, Transports};
+use crate::compile::{Needed, PayloadDatabase, PayloadSlot, Ready, RuleIndex, RuleSet, Transports};
 use crate::literal::{EngineError, Workspace};
 use crate::verify;
 use rule::may_match;
 
 pub use flow_state::{FlowState, NAMES_MAX};
 pub use hosts::Hosts;
+pub use profile::{Cost, Profile};
 pub use subject::{FlowFacts, Stream, Subject};
 
 /// A rule that matched and speaks.
@@ -52,6 +55,8 @@ pub struct Counts {
     pub candidates: u64,
     /// Rules whose conditions were verified.
     pub verified: u64,
+    /// Rules that matched.
+    pub matched: u64,
     /// Matches that a threshold or filter kept silent.
     pub suppressed: u64,
     /// Alerts beyond [`Options::alerts_max`] of one packet.
@@ -86,6 +91,8 @@ pub struct Inspector {
     workspace: Option<Workspace>,
     scratch: Scratch,
     counts: Counts,
+    /// Where the cost of each rule is noted, if anybody wants to know.
+    profile: Option<Arc<Profile>>,
 }
 
 /// What inspecting one packet needs room for.
@@ -151,7 +158,8 @@ impl Inspector {
         let verify = verify::Scratch::new(Arc::clone(hosts.datasets()));
         let scratch = Scratch { verify, candidates: Candidates::new(set.rules.len()), ..Scratch::default() };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { set, number, hosts, options, workspace, scratch, counts: Counts::default() })
+        let profile = hosts.profile().map(Arc::clone);
+        Ok(Self { set, number, hosts, options, workspace, scratch, counts: Counts::default(), profile })
     }
 
     /// Its rules.
@@ -344,7 +352,25 @@ impl Inspector {
         let Some(rule) = set.rules.get(number as usize) else { return };
         // The end of a flow is no packet: only what is left of its stream can match.
         let only_stream = subject.packet.is_none() && !(rule.inspects.payload && rule.inspects.stream);
-        if rule.inspects.transaction || only_stream || !may_match(rule, subject, session) {
+        if rule.inspects.transaction || only_stream {
+            return;
+        }
+        let began = self.profile.is_some().then(|| (Instant::now(), self.counts.matched));
+        self.ask_alone(rule, number, subject, state, session);
+        if let (Some((began, before)), Some(profile)) = (began, &self.profile) {
+            profile.note(number, began, self.counts.matched > before);
+        }
+    }
+
+    fn ask_alone(
+        &mut self,
+        rule: &Ready,
+        number: RuleIndex,
+        subject: &Subject<'_>,
+        state: &mut FlowState,
+        session: Option<&Session>,
+    ) {
+        if !may_match(rule, subject, session) {
             return;
         }
         if rule.is_protocol_only() {

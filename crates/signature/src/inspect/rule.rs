@@ -106,6 +106,7 @@ impl Inspector {
         transaction: Option<u64>,
         in_stream: bool,
     ) {
+        self.counts.matched += 1;
         for change in rule.state.iter().filter(|operation| !operation.is_question()) {
             if !self.change(change, subject, state) {
                 self.counts.names_over += 1;

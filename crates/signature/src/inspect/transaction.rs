@@ -5,6 +5,7 @@
 //! and wait for more, are verified. A rule speaks once for each direction of a transaction.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use analyze::{Session, Transaction};
 use app::{Direction, Protocol, Scope, Stage};
@@ -96,7 +97,12 @@ impl Inspector {
                 way.close(number);
                 continue;
             }
-            match self.ask_transaction(rule, subject, state, (protocol, transaction), stage, held) {
+            let began = self.profile.is_some().then(Instant::now);
+            let answer = self.ask_transaction(rule, subject, state, (protocol, transaction), stage, held);
+            if let (Some(began), Some(profile)) = (began, &self.profile) {
+                profile.note(number, began, answer == Answer::Match);
+            }
+            match answer {
                 Answer::Later(held) if stage < Stage::Complete => way.open.push((number, held)),
                 Answer::Later(_) => {}
                 Answer::Never => way.close(number),
