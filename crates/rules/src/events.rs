@@ -217,7 +217,7 @@ pub(crate) static STREAM: [&str; 73] = [
 ];
 
 /// `app-layer-event`: those of a protocol with its name and a dot before them.
-pub(crate) static APPLICATION: [&str; 177] = [
+pub(crate) static APPLICATION: [&str; 192] = [
     "applayer_detect_protocol_only_one_direction",
     "applayer_mismatch_protocol_both_directions",
     "applayer_no_tls_after_starttls",
@@ -306,6 +306,17 @@ pub(crate) static APPLICATION: [&str; 177] = [
     "http2.stream_id_reuse",
     "http2.too_many_streams",
     "http2.userinfo_in_uri",
+    "ike.invalid_proposal",
+    "ike.malformed_data",
+    "ike.multiple_server_proposal",
+    "ike.no_encryption",
+    "ike.unknown_proposal",
+    "ike.weak_crypto_auth",
+    "ike.weak_crypto_dh",
+    "ike.weak_crypto_enc",
+    "ike.weak_crypto_no_auth",
+    "ike.weak_crypto_no_dh",
+    "ike.weak_crypto_prf",
     "krb5.malformed_data",
     "krb5.weak_encryption",
     "mqtt.double_connect",
@@ -321,6 +332,7 @@ pub(crate) static APPLICATION: [&str; 177] = [
     "mqtt.unintroduced_message",
     "nfs.malformed_data",
     "nfs.too_many_transactions",
+    "ntp.malformed_data",
     "rfb.confused_state",
     "rfb.malformed_message",
     "rfb.unimplemented_security_type",
@@ -364,6 +376,9 @@ pub(crate) static APPLICATION: [&str; 177] = [
     "smtp.tls_rejected",
     "smtp.unable_to_match_reply_with_request",
     "smtp.unparsable_content",
+    "snmp.malformed_data",
+    "snmp.unknown_security_model",
+    "snmp.version_mismatch",
     "ssh.invalid_banner",
     "ssh.invalid_record",
     "ssh.long_banner",
