@@ -94,7 +94,11 @@ impl Analyzer for Ftp {
             left = left.get(used..).unwrap_or_default();
             let Some((text, too_long)) = line.take() else { continue };
             match direction {
-                Direction::ToServer => self.command(context, &text, too_long),
+                Direction::ToServer => {
+                    if !self.command(context, &text, too_long) {
+                        outcome = Outcome::Failed;
+                    }
+                }
                 Direction::ToClient => {
                     if self.reply(context, &text, too_long, &mut answered) {
                         outcome = Outcome::Change(Protocol::Tls, bytes.len() - left.len());
@@ -139,14 +143,16 @@ impl Ftp {
         self.transactions.back_mut()
     }
 
-    fn command(&mut self, context: &mut Context<'_>, line: &[u8], too_long: bool) {
+    /// Takes a command; `false` when it transfers a file and nobody has said where to: this is another protocol that has
+    /// commands of these names (POP3), and what follows are no replies.
+    fn command(&mut self, context: &mut Context<'_>, line: &[u8], too_long: bool) -> bool {
         let text = line.trim_ascii();
         let is = |name: &&&str| {
             text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
                 && text.get(name.len()).is_none_or(u8::is_ascii_whitespace)
         };
         // Another command is answered, too, and its reply stands alone.
-        let Some(name) = COMMANDS.iter().find(is) else { return };
+        let Some(name) = COMMANDS.iter().find(is) else { return true };
         let argument = text.get(name.len()..).unwrap_or_default().trim_ascii_start();
         let announced = match *name {
             "PORT" => endpoint::port(argument).map(|port| (Mode::Active, port)),
@@ -154,8 +160,9 @@ impl Ftp {
             _ => None,
         };
         self.announced = announced.or(self.announced);
-        let transfer = self.announced.filter(|_| matches!(*name, "RETR" | "STOR"));
-        let Some(transaction) = self.begin(context) else { return };
+        let transfers = matches!(*name, "RETR" | "STOR");
+        let transfer = self.announced.filter(|_| transfers);
+        let Some(transaction) = self.begin(context) else { return false };
         transaction.set_command(name, argument, too_long);
         transaction.announced = announced;
         if too_long {
@@ -170,6 +177,7 @@ impl Ftp {
                 command: [name.as_bytes(), b" ", argument].concat(),
             });
         }
+        transfer.is_some() == transfers
     }
 
     /// Takes a line of a reply; `true` when the connection goes over to TLS. `answered` is the transaction that the lines

@@ -71,6 +71,7 @@ fn transfers_are_announced() {
     }
     say(&mut session, Direction::ToServer, "STOR again\r\n");
     assert_eq!(session.take_expectations().count(), 0, "each announcement is for one transfer");
+    assert!(session.failed(), "nobody said where to");
 }
 
 #[test]

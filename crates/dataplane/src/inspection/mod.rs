@@ -543,6 +543,10 @@ impl TenantState {
             };
             if status.changed {
                 flow.signature.forget_transactions();
+                // Its files are of any length, as the reference's `smb.stream-depth` has it.
+                if session.protocol() == Some(app::Protocol::Smb) {
+                    stream.lift_depth();
+                }
             }
             if status.reversed {
                 flow.reverse();

@@ -18,6 +18,8 @@ const RAW_TRIGGERED: u8 = 0x08;
 const RAW_ENDING: u8 = 0x10;
 /// Data was lost on its way here.
 const GAPPED: u8 = 0x20;
+/// The configured depth does not matter.
+const WITHOUT_DEPTH: u8 = 0x40;
 
 /// What became of a payload.
 #[derive(Clone, Copy, Default)]
@@ -84,7 +86,10 @@ impl Half {
         if payload.is_empty() {
             return Queued::default();
         }
-        if config.depth_bytes != 0 && start + payload.len() as u64 >= config.depth_bytes {
+        if config.depth_bytes != 0
+            && !self.has(WITHOUT_DEPTH)
+            && start + payload.len() as u64 >= config.depth_bytes
+        {
             self.flags |= DEPTH_REACHED;
             events.add(StreamEvent::ReassemblyDepthReached);
             start = start.min(config.depth_bytes);
@@ -174,6 +179,10 @@ impl Half {
         if !queue.has_raw() {
             self.flags &= !RAW_TRIGGERED;
         }
+    }
+
+    pub(super) const fn lift_depth(&mut self) {
+        self.flags |= WITHOUT_DEPTH;
     }
 
     pub(super) const fn trigger_raw(&mut self) {

@@ -116,6 +116,12 @@ impl Stream {
         }
     }
 
+    /// Both directions are reassembled to their end, whatever the configured depth: what they carry is of use however far
+    /// in it is. A direction that has reached the depth already stays where it is.
+    pub fn lift_depth(&mut self) {
+        self.halves.iter_mut().for_each(Half::lift_depth);
+    }
+
     /// Nobody looks at raw data of this direction: no window is kept.
     pub fn stop_raw(&mut self, budget: &mut StreamBudget, direction: Direction) {
         self.half_mut(direction).stop_raw(budget);
