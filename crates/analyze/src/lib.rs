@@ -111,6 +111,11 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
     .copied()
 }
 
+/// Whether flows of this protocol can be told from others: rules about those that cannot would never match.
+pub fn knows_protocol(protocol: Protocol) -> bool {
+    detect::looks_for(protocol)
+}
+
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
     [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS, ike::NUMBERS, krb5::NUMBERS, snmp::NUMBERS]

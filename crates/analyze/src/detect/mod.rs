@@ -105,6 +105,11 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::BittorrentDht, only::bittorrent_dht),
 ];
 
+/// Whether flows of this protocol are found at all. Data connections of FTP are announced and not probed for.
+pub(crate) fn looks_for(protocol: Protocol) -> bool {
+    protocol == Protocol::FtpData || TCP.iter().chain(UDP).any(|(known, _)| *known == protocol)
+}
+
 /// Asks every probe. The first that is certain decides; while one is unsure the question stays open.
 pub(crate) fn ask(question: &Question<'_>) -> Answer {
     let probes = match question.transport {

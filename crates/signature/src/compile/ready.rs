@@ -2,8 +2,8 @@
 
 use app::{Buffer, Direction, Scope, Stage};
 use rules::ir::{
-    Action, AppCondition, BitOperation, Comparison, Condition, HeaderCondition, HeaderProtocol, HostTrack,
-    IntegerOperation, IntegerValue, Rule, StateOperation,
+    Action, AppCondition, AppProtocol, BitOperation, Comparison, Condition, HeaderCondition, HeaderProtocol,
+    HostTrack, IntegerOperation, IntegerValue, Rule, StateOperation,
 };
 
 use super::databases::Buffers;
@@ -264,6 +264,17 @@ fn supported(rule: &Rule) -> Result<(), CompileError> {
     }
     if rule.groups.iter().any(|group| group.buffer == Buffer::FileMagic) {
         return Err(CompileError::Unsupported("file.magic (the reference's names of file types)"));
+    }
+    let asked = rule.app.iter().filter_map(|condition| match condition {
+        AppCondition::Protocol { protocol, negated: false } => *protocol,
+        _ => None,
+    });
+    for protocol in asked.chain(rule.app_protocol) {
+        if let AppProtocol::Only(protocol) = protocol
+            && !analyze::knows_protocol(protocol)
+        {
+            return Err(CompileError::NotAnalysed(protocol.as_str()));
+        }
     }
     for condition in &rule.app {
         let what = match condition {

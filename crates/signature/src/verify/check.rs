@@ -50,6 +50,9 @@ pub enum CompileError {
     /// This version has no such thing.
     #[error("{0} is not supported by this version")]
     Unsupported(&'static str),
+    /// The rule is about a protocol that nobody looks for.
+    #[error("protocol {0} is not analysed by this version; the rule could never match")]
+    NotAnalysed(&'static str),
     /// A file that the rule names.
     #[error("file {path}: {problem}")]
     File {
