@@ -14,18 +14,20 @@ mod config;
 mod fault;
 mod flow;
 mod log;
+mod lone;
 mod own_header;
+mod tenant;
 mod tunnel;
 mod variables;
 
 use std::sync::Arc;
 
-use ::flow::stream::{Chunk, Outcome, StreamBudget, StreamEvent, StreamEvents};
+use ::flow::stream::{Outcome, StreamBudget, StreamEvent, StreamEvents};
 use ::flow::tcp::{FIN, RST};
 use ::flow::{EndReason, Flow};
 use analyze::Session;
 use app::Direction;
-use signature::{Ends, Inspector, Subject};
+use signature::{Ends, Subject};
 use wire::{L4, Packet, ParseOptions, TenantId, checksum};
 
 use crate::PacketMeta;
@@ -34,6 +36,7 @@ use crate::generation::Generation;
 use crate::pipeline::Plan;
 use crate::records::Records;
 use flow::InspectedFlow;
+use tenant::TenantState;
 
 pub use announced::Announced;
 pub use config::{
@@ -51,23 +54,6 @@ pub(crate) struct Inspection {
     over: Vec<u32>,
     /// How frames are parsed.
     parse: ParseOptions,
-}
-
-/// What one worker keeps of one tenant.
-struct TenantState {
-    config: Arc<TenantInspection>,
-    signatures: Option<Inspector>,
-    budget: StreamBudget,
-}
-
-impl TenantState {
-    fn new(config: &Arc<TenantInspection>) -> Self {
-        // Without memory for Hyperscan's scratch there are no signatures; the engine's start checks that there is.
-        let signatures = config.rules.as_ref().and_then(|set| {
-            Inspector::new(Arc::clone(set), Arc::clone(&config.hosts), config.signature).ok()
-        });
-        Self { config: Arc::clone(config), signatures, budget: StreamBudget::new(config.stream_bytes_max) }
-    }
 }
 
 /// Where and when something happened.
@@ -299,62 +285,6 @@ impl Inspection {
         self.left(meta.slot);
     }
 
-    /// The packets that the one in hand is in. They have no flow: that is the innermost packet's.
-    #[cold]
-    fn around(
-        &mut self,
-        meta: &PacketMeta,
-        tenant: TenantId,
-        frame: &[u8],
-        plan: Plan,
-        records: &mut Records,
-    ) {
-        for (packet, _) in tunnel::outside(frame, &meta.packet, self.parse) {
-            let meta = PacketMeta { packet, ..*meta };
-            self.alone(&meta, tenant, frame, plan, records);
-        }
-    }
-
-    /// A packet without a flow: an ICMP error about none that is known, or the outside of a tunnel.
-    fn alone(
-        &mut self,
-        meta: &PacketMeta,
-        tenant: TenantId,
-        frame: &[u8],
-        plan: Plan,
-        records: &mut Records,
-    ) {
-        let moment = Moment {
-            time_us: meta.time.recorded_us,
-            number: meta.time.number,
-            direction: Direction::ToServer,
-            packet: Some((&meta.packet, frame)),
-            tenant,
-            reassembled: meta.frames > 1,
-            ending: false,
-            parse: self.parse,
-        };
-        let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
-        let Some(signatures) = state.signatures.as_mut().filter(|_| plan.signatures) else { return };
-        let subject = Subject {
-            time_us: moment.time_us,
-            direction: moment.direction,
-            ends: Ends::of(&meta.packet),
-            packet: moment.packet,
-            payload: meta.packet.payload(frame),
-            in_stream: false,
-            stream: None,
-            flow: None,
-            reassembled: meta.frames > 1,
-            decode_events: &[],
-            stream_events: &[],
-        };
-        let alerts = signatures.inspect(&subject, None, None).to_vec();
-        for found in alerts {
-            self.alert(found, &moment, &subject, records);
-        }
-    }
-
     /// Gives a packet to its flow's stream and session.
     fn follow(
         &mut self,
@@ -522,44 +452,6 @@ struct Seen {
     encrypted: bool,
     /// What follows it is encrypted.
     turns_encrypted: bool,
-}
-
-impl TenantState {
-    /// Hands released data of one direction to the session.
-    fn read_stream(&mut self, flow: &mut InspectedFlow, direction: Direction, time_us: u64) {
-        let config = &self.config.analyze;
-        let mut direction = direction;
-        loop {
-            let (Some(stream), Some(session)) = (&mut flow.stream, &mut flow.session) else { return };
-            if stream.is_one_sided() {
-                session.set_one_sided();
-            } else if stream.is_midstream() {
-                session.set_midstream();
-            }
-            let status = match stream.take(direction) {
-                None => break,
-                Some(Chunk::Data { bytes, .. }) => session.data(config, time_us, direction, bytes),
-                Some(Chunk::Gap { len, .. }) => session.gap(config, time_us, direction, len),
-            };
-            if status.changed {
-                flow.signature.forget_transactions();
-                // Its files are of any length, as the reference's `smb.stream-depth` has it.
-                if session.protocol() == Some(app::Protocol::Smb) {
-                    stream.lift_depth();
-                }
-            }
-            if status.reversed {
-                flow.reverse();
-                direction = direction.flipped();
-            }
-        }
-        let (Some(stream), Some(session)) = (&mut flow.stream, &mut flow.session) else { return };
-        for (way, due) in Direction::BOTH.into_iter().zip(session.take_flush_raw()) {
-            if due {
-                stream.trigger_raw(way);
-            }
-        }
-    }
 }
 
 fn is_damaged(packet: &Packet, frame: &[u8]) -> bool {
