@@ -35,7 +35,7 @@ pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use inspection::{
     AlertOptions, Announced, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, STREAM_BYTES_MAX,
-    TenantInspection,
+    TaggedHosts, TenantInspection,
 };
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;

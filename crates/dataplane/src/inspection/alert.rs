@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::json::{literal, number_after, string, timestamp};
 use event::{Detail, Event, Ports};
-use rules::ir::{Action, Meta};
+use rules::ir::{Action, Meta, TagScope};
 use signature::{Alert, Subject};
 use wire::{Packet, Vlans};
 
 use super::flow::InspectedFlow;
+use super::tagged::Tagged;
 use super::{AlertOptions, Inspection, Moment, OwnHeader, log, tunnel, variables};
 use crate::records::Records;
 
@@ -57,6 +58,7 @@ impl Inspection {
             detail.ports = message(packet);
         }
         let found = self.with_transaction(found, flow, moment);
+        self.begin_tag(found, flow, moment);
         let client = self.forwarded(found, flow, moment);
         let beside = client.filter(|(_, overwrite)| !overwrite).map(|(client, _)| client);
         if let (Some((client, true)), Some((source, destination))) = (client, &mut detail.addresses) {
@@ -160,6 +162,48 @@ impl Inspection {
         let blocked = matches!(found.action, Some(Action::Drop | Action::Reject));
         rule_object(&mut members, blocked, &rule.meta, options.metadata, client);
         Some((members, options))
+    }
+
+    /// Begins what the rule's `tag` asks for.
+    fn begin_tag(&self, found: Alert, flow: &mut InspectedFlow, moment: &Moment<'_>) {
+        let Some(tenant) = self.tenants.get(usize::from(moment.tenant.0)) else { return };
+        let rule = tenant.signatures.as_ref().and_then(|signatures| signatures.set().rule(found.rule));
+        let Some(tag) = rule.and_then(|rule| rule.rule.tag).filter(|_| tenant.config.alert.tagged_packets)
+        else {
+            return;
+        };
+        let Some((packet, frame)) = moment.packet else { return };
+        let tagged = Tagged::new(tag, frame.len() as u64, moment.time_us);
+        match tag.scope {
+            TagScope::Session => flow.tagged = flow.tagged.or(Some(tagged)),
+            TagScope::Source => tenant.config.tagged.add(packet.tuple.src, tagged),
+            TagScope::Destination => tenant.config.tagged.add(packet.tuple.dst, tagged),
+        }
+    }
+
+    /// Whether the packet is one of those that a `tag` asks for; it counts as one.
+    #[inline]
+    pub(super) fn is_tagged(&self, flow: &mut InspectedFlow, moment: &Moment<'_>, bytes: u64) -> bool {
+        let of_flow = flow.tagged.as_mut().is_some_and(|tagged| tagged.covers(bytes, moment.time_us));
+        if !of_flow {
+            flow.tagged = None;
+        }
+        let Some(tenant) = self.tenants.get(usize::from(moment.tenant.0)) else { return of_flow };
+        let of_host = moment.packet.is_some_and(|(packet, _)| {
+            tenant.config.tagged.covers([packet.tuple.src, packet.tuple.dst], bytes, moment.time_us)
+        });
+        of_flow || of_host
+    }
+
+    /// Logs a packet that a `tag` asks for.
+    #[cold]
+    pub(super) fn log_tagged(&self, flow: &InspectedFlow, moment: &Moment<'_>, records: &mut Records) {
+        let Some(tenant) = self.tenants.get(usize::from(moment.tenant.0)) else { return };
+        let Some((_, frame)) = moment.packet else { return };
+        let detail = log::describe(flow, "packet", moment, records);
+        let mut members = Vec::with_capacity(2 * frame.len());
+        packet_members(&mut members, tenant.config.alert, frame);
+        records.push(Event::Detail(Box::new(Detail { members, ..detail })));
     }
 
     /// The alert with the flow's only transaction, if it has none of its own and is to have one.
@@ -302,13 +346,19 @@ fn payload_members(to: &mut Vec<u8>, options: AlertOptions, data: Option<&[u8]>,
     if options.packet
         && let Some((_, frame)) = moment.packet
     {
-        let own = options.link_type.and_then(|link_type| Some((link_type, OwnHeader::restore(frame)?)));
-        let (link_type, shown) = own.unwrap_or_else(|| (ETHERNET, frame.to_vec()));
-        literal(to, r#","packet":""#);
-        literal(to, &STANDARD.encode(shown));
-        number_after(to, r#"","packet_info":{"linktype":"#, u64::from(link_type));
-        literal(to, "}");
+        literal(to, ",");
+        packet_members(to, options, frame);
     }
+}
+
+/// `"packet":…` and what kind of frame it is.
+fn packet_members(to: &mut Vec<u8>, options: AlertOptions, frame: &[u8]) {
+    let own = options.link_type.and_then(|link_type| Some((link_type, OwnHeader::restore(frame)?)));
+    let (link_type, shown) = own.unwrap_or_else(|| (ETHERNET, frame.to_vec()));
+    literal(to, r#""packet":""#);
+    literal(to, &STANDARD.encode(shown));
+    number_after(to, r#"","packet_info":{"linktype":"#, u64::from(link_type));
+    literal(to, "}");
 }
 
 /// `00:11:22:33:44:55`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow::stream::StreamConfig;
 use signature::{Hosts, RuleSet};
 
-use super::Announced;
+use super::{Announced, TaggedHosts};
 
 /// How a tenant's traffic is inspected.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct TenantInspection {
     pub hosts: Arc<Hosts>,
     /// Data connections that are awaited, on all workers together.
     pub announced: Arc<Announced>,
+    /// Hosts whose packets are logged because a rule has tagged them, on all workers together.
+    pub tagged: Arc<TaggedHosts>,
     /// How its rules are run.
     pub signature: signature::Options,
     /// How its TCP connections are followed.
@@ -82,6 +84,8 @@ pub struct AlertOptions {
     pub payload_bytes_max: usize,
     /// `packet`: the frame in base64, and `packet_info`.
     pub packet: bool,
+    /// Packets that a rule's `tag` asks for are logged.
+    pub tagged_packets: bool,
     /// `alert.metadata`, and the rule's references.
     pub metadata: bool,
     /// An alert that was found in no transaction has the flow's, if there is only one.
@@ -101,6 +105,7 @@ impl Default for AlertOptions {
             payload_printable: false,
             payload_bytes_max: 4096,
             packet: false,
+            tagged_packets: true,
             metadata: true,
             guess_transaction: false,
             ethernet: false,
@@ -116,6 +121,7 @@ impl Default for TenantInspection {
             rules: None,
             hosts: Arc::new(Hosts::new(HOSTS_MAX)),
             announced: Arc::default(),
+            tagged: Arc::default(),
             signature: signature::Options::default(),
             stream: StreamConfig::default(),
             stream_bytes_max: STREAM_BYTES_MAX,

@@ -7,6 +7,7 @@ use flow::{EndReason, Flow, Orientation};
 use signature::{FlowFacts, FlowState};
 use wire::TenantId;
 
+use super::tagged::Tagged;
 use super::{Announced, ExceptionPolicy};
 
 /// What inspection keeps of one flow.
@@ -38,6 +39,8 @@ pub(super) struct InspectedFlow {
     pub(super) signature: FlowState,
     /// A rule has spoken.
     pub(super) alerted: bool,
+    /// A rule wants its packets logged.
+    pub(super) tagged: Option<Tagged>,
     /// No rule is asked about it any more, because of an exception policy.
     pub(super) passed: bool,
 }

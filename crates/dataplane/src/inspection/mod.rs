@@ -16,6 +16,7 @@ mod flow;
 mod log;
 mod lone;
 mod own_header;
+mod tagged;
 mod tenant;
 mod tunnel;
 mod variables;
@@ -43,6 +44,7 @@ pub use config::{
     AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
 };
 pub use own_header::OwnHeader;
+pub use tagged::TaggedHosts;
 
 /// One worker's inspection.
 pub(crate) struct Inspection {
@@ -132,6 +134,7 @@ impl Inspection {
                 .map(|transport| Session::new(transport, tuple.src_port, tuple.dst_port)),
             signature: signature::FlowState::default(),
             alerted: false,
+            tagged: None,
             passed: false,
         });
         if let Some(place) = self.free.pop()
@@ -272,7 +275,11 @@ impl Inspection {
             ending: false,
             parse: self.parse,
         };
-        self.detect(&mut flow, plan, &moment, &seen, records);
+        let tagged = self.is_tagged(&mut flow, &moment, u64::from(meta.frame_bytes));
+        let spoke = self.detect(&mut flow, plan, &moment, &seen, records);
+        if tagged && !spoke {
+            self.log_tagged(&flow, &moment, records);
+        }
         if seen.turns_encrypted {
             // No stream is looked into from now on, so what is left of the other side's is looked into now.
             let direction = direction.flipped();
@@ -355,7 +362,7 @@ impl Inspection {
         Seen { in_stream: segment.queued, events: segment.events, reassembled, encrypted, turns_encrypted }
     }
 
-    /// Asks the rules, and writes what they and the session have to say.
+    /// Asks the rules, and writes what they and the session have to say. Whether a rule has spoken.
     fn detect(
         &mut self,
         flow: &mut InspectedFlow,
@@ -363,8 +370,9 @@ impl Inspection {
         moment: &Moment<'_>,
         seen: &Seen,
         records: &mut Records,
-    ) {
-        let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { return };
+    ) -> bool {
+        let Some(tenant) = self.tenants.get_mut(usize::from(flow.tenant.0)) else { return false };
+        let mut spoke = false;
         if let Some(stream) = &flow.stream {
             flow.facts.stream_bytes = Direction::BOTH.map(|way| u64::from(stream.size(way)));
         }
@@ -424,7 +432,8 @@ impl Inspection {
                     _ => break,
                 }
             }
-            flow.alerted |= !alerts.is_empty();
+            spoke = !alerts.is_empty();
+            flow.alerted |= spoke;
             for (found, data) in alerts {
                 self.alert_in_flow(found, data.as_deref(), flow, moment, records);
             }
@@ -439,6 +448,7 @@ impl Inspection {
         if let Some(tenant) = self.tenants.get(usize::from(flow.tenant.0)) {
             Self::log(flow, &tenant.config.announced, plan, moment, records);
         }
+        spoke
     }
 }
 

@@ -183,6 +183,8 @@ overridable! {
         payload_bytes_max: Whole<1, { 1 << 20 }> = Whole::clamped(4096),
         /// Whether alerts carry the packet, in base64.
         packet: bool = false,
+        /// Whether the packets are logged that the `tag` of a rule asks for.
+        tagged_packets: bool = true,
         /// Whether alerts carry the metadata of their rule.
         metadata: bool = true,
         /// Whether an alert that was found in no transaction tells of the flow's, if there is only one.
