@@ -22,7 +22,7 @@ fn records_are_as_many_as_the_reference_has() {
         std::fs::write(path, lines).unwrap();
     }
     // IP fragments are not put together here, and one connection in a hundred depends on it.
-    for event_type in ["dhcp", "tftp", "quic", "tls", "dns"] {
+    for event_type in ["dhcp", "tftp", "quic", "tls", "dns", "http", "ssh", "ftp_data", "fileinfo"] {
         let expected = counts.get(event_type).and_then(serde_json::Value::as_u64).unwrap() as usize;
         let found = found.count(event_type);
         assert!(
