@@ -1,7 +1,7 @@
 //! `threshold.config`: how often rules may speak, apart from what they say themselves
 //! (<https://docs.suricata.io/en/suricata-7.0.10/configuration/global-thresholds.html>).
 //!
-//! In: the text of the file, variables. Out: settings, which [`apply`] puts into rules.
+//! In: the text of the file, variables. Out: settings, which [`apply_thresholds`] puts into rules.
 
 use crate::address::Addresses;
 use crate::environment::Environment;

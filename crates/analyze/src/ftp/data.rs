@@ -1,6 +1,6 @@
 //! FTP data connections: a file each.
 //!
-//! In: a connection that was announced ([`Expectation`]). Out: the file, a `fileinfo` and an `ftp_data` record at its end,
+//! In: a connection that was announced ([`crate::Expectation`]). Out: the file, a `fileinfo` and an `ftp_data` record at its end,
 //! and the command that asked for it, for rules.
 
 use std::collections::VecDeque;
