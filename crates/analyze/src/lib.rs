@@ -24,6 +24,7 @@ mod ike;
 mod krb5;
 mod limits;
 mod mime;
+mod nfs;
 mod ntp;
 mod parser;
 mod quic;
@@ -103,6 +104,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         ssh::events::EVENTS,
         krb5::EVENTS,
         ike::EVENTS,
+        nfs::events::EVENTS,
         ntp::EVENTS,
         snmp::EVENTS,
     ]
@@ -118,7 +120,16 @@ pub fn knows_protocol(protocol: Protocol) -> bool {
 
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
-    [dns::NUMBERS, tls::NUMBERS, dhcp::NUMBERS, http2::NUMBERS, ike::NUMBERS, krb5::NUMBERS, snmp::NUMBERS]
-        .into_iter()
-        .any(|numbers| numbers.contains(&field))
+    [
+        dns::NUMBERS,
+        tls::NUMBERS,
+        dhcp::NUMBERS,
+        http2::NUMBERS,
+        ike::NUMBERS,
+        krb5::NUMBERS,
+        nfs::NUMBERS,
+        snmp::NUMBERS,
+    ]
+    .into_iter()
+    .any(|numbers| numbers.contains(&field))
 }

@@ -87,6 +87,7 @@ parsers! {
     FtpData => crate::ftp::data::FtpData,
     Ike => crate::ike::Ike,
     Krb5 => crate::krb5::Krb5,
+    Nfs => crate::nfs::Nfs,
     Ntp => crate::ntp::Ntp,
     Rdp => crate::rdp::Rdp,
     Snmp => crate::snmp::Snmp,

@@ -34,6 +34,10 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     /// What follows a length of one byte.
     pub(crate) fn counted8(&mut self) -> Option<Reader<'a>> {
         let len = self.u8()?;

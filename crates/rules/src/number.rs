@@ -58,6 +58,22 @@ pub(crate) fn comparison(text: &str, max: u64) -> Option<Comparison<u64>> {
     })
 }
 
+/// The comparison that `value` holds, with numbers of at most `max`, where a range includes its ends: `3<>4` or `3-4`.
+pub(crate) fn comparison_with_ends_of(value: Span<'_>, max: u32) -> Outcome<Comparison<u64>> {
+    let text = value.text.trim();
+    let Some((low, high)) = text.split_once("<>").or_else(|| text.split_once('-')) else {
+        return comparison_of(value, u64::from(max));
+    };
+    let number = |text: &str| decimal::<u32>(text.trim()).filter(|&value| value <= max).map(u64::from);
+    match (number(low), number(high)) {
+        // The reference has no range from 0.
+        (Some(low), Some(high)) if 0 < low && low < high => Ok(Comparison::Between(low - 1, high + 1)),
+        _ => {
+            Err(value.invalid("a number, one after =, !, !=, <, <=, > or >=, or a range low<>high from 1 on"))
+        }
+    }
+}
+
 /// The comparison that `value` holds, with numbers that fit `T`.
 pub(crate) fn comparison_of<T: TryFrom<u64> + Default>(value: Span<'_>, max: T) -> Outcome<Comparison<T>>
 where

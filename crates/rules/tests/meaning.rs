@@ -152,6 +152,27 @@ fn what_is_tried_again_elsewhere() {
 }
 
 #[test]
+fn ranges_of_nfs_include_their_ends() {
+    for (option, value) in [
+        ("nfs_procedure:3<>4;", Comparison::Between(2, 5)),
+        ("nfs.version:2-4;", Comparison::Between(1, 5)),
+        ("nfs_version:>3;", Comparison::Greater(3)),
+    ] {
+        let found = whole(&format!("alert nfs any any -> any any ({option} sid:1;)"));
+        assert!(
+            matches!(found.app[..], [AppCondition::Number { value: known, .. }] if known == value),
+            "{option}"
+        );
+    }
+    for option in
+        ["nfs_procedure:4<>4;", "nfs_procedure:0<>3;", "nfs_procedure:5-3;", "nfs_procedure:lookup;"]
+    {
+        let text = format!("alert nfs any any -> any any ({option} sid:1;)");
+        assert_eq!(parse_file(text.as_bytes(), 0, &Environment::default()).refused.len(), 1, "{option}");
+    }
+}
+
+#[test]
 fn numbers_out_of_a_buffer() {
     let found = rule(
         r#"content:"a"; byte_test:2,!>=,0xff,-1,relative,little,bitmask 0xf0; byte_jump:4,0,string,hex,multiplier 2,align,post_offset -3; byte_math:bytes 2, offset 1, oper <<, rvalue 3, result x, endian little;"#,

@@ -6,15 +6,16 @@
 use analyze::{Config, Session, Transport};
 use app::{Buffer, Direction};
 
-const NUMBERS: &[&str] = &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime"];
+const NUMBERS: &[&str] =
+    &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime", "nfs_procedure"];
 
-const PORTS: [u16; 16] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001];
+const PORTS: [u16; 17] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001, 2049];
 
 /// Any protocol: the first byte chooses the transport and the server's port, the rest is for [`drive`].
 pub(crate) fn drive_any(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else { return };
     let transport = if first & 0x80 == 0 { Transport::Tcp } else { Transport::Udp };
-    drive(transport, (40_000, PORTS[usize::from(first & 0xf)]), rest);
+    drive(transport, (40_000, PORTS[usize::from(first & 0x1f).min(PORTS.len() - 1)]), rest);
 }
 
 /// A byte of operation (bit 7 the direction; bits 0-6 the length of the data that follows, 0 a gap of the next byte's

@@ -61,7 +61,7 @@ impl Default for Ports {
             snmp: PortList::of([161, 162]),
             ike: PortList::of([500]),
             krb5: PortList::of([88]),
-            nfs: PortList::of([2049, 111]),
+            nfs: PortList::of([2049]),
             rdp: PortList::of([3389]),
             rfb: PortList::new([(5900, 5909)]),
             telnet: PortList::of([23]),

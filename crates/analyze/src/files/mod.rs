@@ -7,6 +7,7 @@
 pub(crate) mod decompress;
 mod hash;
 mod info;
+pub(crate) mod transfer;
 mod window;
 
 use hash::Hasher;

@@ -8,7 +8,6 @@ mod auth;
 mod eve;
 pub(crate) mod events;
 pub(crate) mod fields;
-mod file;
 mod names;
 mod smb1;
 mod smb2;

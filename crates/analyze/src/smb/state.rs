@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use app::Direction;
 
 use super::events;
-use super::file::{Refused, Transfer};
 use super::transaction::{Detail, Dialect, FileTransfer, SmbTransaction, Status};
 use crate::analyzer::Context;
 use crate::dcerpc::pdu::{Bindings, Call, Pdu};
+use crate::files::transfer::{Refused, Transfer};
 
 /// Files, trees and reads that are remembered of one flow.
 const REMEMBERED_MAX: usize = 1_024;

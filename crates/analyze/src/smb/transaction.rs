@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use app::{Buffer, Direction, Stage};
 
 use super::auth::{Kerberos, Ntlmssp};
-use super::file::Transfer;
 use super::names;
 use crate::dcerpc::pdu::Call;
+use crate::files::transfer::Transfer;
 use crate::{DceCall, Events, FileFacts, Record, Transaction, View};
 
 /// How a command ended.

@@ -4,7 +4,7 @@ use app::{Buffer, Protocol};
 
 use crate::events;
 use crate::ir::{AppCondition, AppProtocol, Comparison, Condition, Content, FileHash, Group, Pcre};
-use crate::number::{comparison, comparison_of, decimal};
+use crate::number::{comparison, comparison_of, comparison_with_ends_of, decimal};
 use crate::refusal::{Outcome, RefusalReason};
 use crate::syntax::Span;
 
@@ -231,6 +231,8 @@ pub(super) fn ssh_software(builder: &mut Builder<'_>, _: &Keyword, value: Span<'
 enum Form {
     /// Any comparison.
     Any,
+    /// Any comparison; a range includes its ends.
+    WithEnds,
     /// A number, or `!` and a number.
     EqualOrNot,
     /// A number.
@@ -245,8 +247,8 @@ const NUMBERS: [(&str, Protocol, u64, Form); 23] = [
     ("dhcp.renewal_time", Protocol::Dhcp, u64::MAX, Form::Any),
     ("snmp.version", Protocol::Snmp, u32::MAX as u64, Form::Any),
     ("snmp.pdu_type", Protocol::Snmp, u32::MAX as u64, Form::Equal),
-    ("nfs.version", Protocol::Nfs, u32::MAX as u64, Form::Any),
-    ("nfs_procedure", Protocol::Nfs, u32::MAX as u64, Form::Any),
+    ("nfs.version", Protocol::Nfs, u32::MAX as u64, Form::WithEnds),
+    ("nfs_procedure", Protocol::Nfs, u32::MAX as u64, Form::WithEnds),
     ("rfb.sectype", Protocol::Rfb, u32::MAX as u64, Form::Any),
     ("ike.exchtype", Protocol::Ike, 255, Form::Any),
     ("ike.key_exchange_payload_length", Protocol::Ike, u32::MAX as u64, Form::Any),
@@ -269,11 +271,15 @@ pub(super) fn number(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'
     let Some(&(_, protocol, max, form)) = row else {
         return Err(builder.fault(RefusalReason::Unsupported { because: "" }));
     };
-    let compared = comparison_of(value, max)?;
+    let compared = match form {
+        Form::WithEnds => comparison_with_ends_of(value, u32::MAX)?,
+        _ => comparison_of(value, max)?,
+    };
+    let any = matches!(form, Form::Any | Form::WithEnds);
     let fits = match compared {
-        Comparison::Equal(_) => !value.text.starts_with('=') || form == Form::Any,
+        Comparison::Equal(_) => !value.text.starts_with('=') || any,
         Comparison::NotEqual(_) => form != Form::Equal,
-        _ => form == Form::Any,
+        _ => any,
     };
     if !fits {
         return Err(value.invalid("a number, without an operator"));

@@ -306,7 +306,7 @@ overridable! {
         /// Kerberos.
         krb5: PortList = ports([one(88)]),
         /// NFS.
-        nfs: PortList = ports([one(2049), one(111)]),
+        nfs: PortList = ports([one(2049)]),
         /// RDP.
         rdp: PortList = ports([one(3389)]),
         /// RFB (VNC).

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Files;
 use crate::WindowLimits;
-use crate::files::Files;
 
 /// Chunks that may wait.
 const WAITING_MAX: usize = 64;
@@ -16,7 +16,7 @@ const WAITING_BYTES_MAX: usize = 8 << 20;
 
 /// Why a chunk was let go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Count,
     Size,
 }
@@ -30,7 +30,7 @@ struct Waiting {
 
 /// The transfer of one file, one way.
 #[derive(Default, Debug)]
-pub(super) struct Transfer {
+pub(crate) struct Transfer {
     pub files: Files,
     /// Bytes that came in order.
     tracked: u64,
@@ -43,19 +43,24 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    pub(super) fn new(name: &[u8], limits: WindowLimits) -> Self {
-        let mut transfer = Self::default();
+    pub(crate) fn new(name: &[u8], limits: WindowLimits) -> Self {
+        Self::starting_at(0, name, limits)
+    }
+
+    /// The transfer of a file of which what lies before `offset` was seen already, or is not transferred.
+    pub(crate) fn starting_at(offset: u64, name: &[u8], limits: WindowLimits) -> Self {
+        let mut transfer = Self { tracked: offset, ..Self::default() };
         transfer.files.open(name, Some(limits));
         transfer
     }
 
     /// Up to where the file came in order.
-    pub(super) const fn tracked(&self) -> u64 {
+    pub(crate) const fn tracked(&self) -> u64 {
         self.tracked
     }
 
     /// A chunk begins at `offset` of the file. What was there already is let go.
-    pub(super) fn begin(&mut self, offset: u64) -> Result<(), Refused> {
+    pub(crate) fn begin(&mut self, offset: u64) -> Result<(), Refused> {
         self.refused = offset < self.tracked;
         self.early = (offset > self.tracked).then_some(offset);
         let Some(offset) = self.early else { return Ok(()) };
@@ -72,7 +77,7 @@ impl Transfer {
     }
 
     /// The next bytes of the chunk in hand.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
         if self.refused {
             return;
         }
@@ -93,7 +98,7 @@ impl Transfer {
     }
 
     /// `len` bytes of the chunk in hand were never seen.
-    pub(super) fn gap(&mut self, len: u64) {
+    pub(crate) fn gap(&mut self, len: u64) {
         match self.early {
             _ if self.refused => {}
             None => {
@@ -109,7 +114,7 @@ impl Transfer {
     }
 
     /// The chunk in hand is whole: those that waited for it follow.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.early.take().is_some() {
             return;
         }
@@ -127,14 +132,31 @@ impl Transfer {
         }
     }
 
+    /// What waits will not be waited for any longer: it follows behind gaps.
+    pub(crate) fn release(&mut self) {
+        self.early = None;
+        while let Some(offset) = self.waiting.keys().next().copied() {
+            if offset > self.tracked {
+                self.files.gap(offset - self.tracked);
+                self.tracked = offset;
+            } else if offset < self.tracked {
+                // Something longer came in its place.
+                if let Some(waiting) = self.waiting.remove(&offset) {
+                    self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.bytes.len());
+                }
+            }
+            self.end();
+        }
+    }
+
     /// The file was closed.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.waiting.clear();
         self.files.close();
     }
 
     /// No more of it will be seen.
-    pub(super) fn truncate(&mut self) {
+    pub(crate) fn truncate(&mut self) {
         self.waiting.clear();
         self.files.truncate();
     }
@@ -162,6 +184,20 @@ mod tests {
         transfer.close();
         assert_eq!(transfer.files.view(0).map(|view| view.bytes), Some(&b"hello world"[..]));
         assert_eq!(transfer.tracked(), 11);
+    }
+
+    #[test]
+    fn what_waits_follows_behind_gaps_at_the_end() {
+        let mut transfer = Transfer::starting_at(4, b"a", WindowLimits::default());
+        for (offset, bytes) in [(4, &b"ab"[..]), (20, b"xyz"), (21, b"yz"), (30, b"!")] {
+            assert_eq!(chunk(&mut transfer, offset, bytes), Ok(()));
+        }
+        transfer.release();
+        transfer.close();
+        assert_eq!(transfer.tracked(), 31);
+        let file = transfer.files.iter().next().unwrap();
+        assert!(file.gaps);
+        assert_eq!(file.size, 27);
     }
 
     #[test]
