@@ -12,6 +12,7 @@
 mod analyzer;
 mod anomaly;
 mod ber;
+mod bittorrent_dht;
 mod dcerpc;
 mod detect;
 mod dhcp;
@@ -105,6 +106,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         krb5::EVENTS,
         ike::EVENTS,
         nfs::events::EVENTS,
+        bittorrent_dht::EVENTS,
         ntp::EVENTS,
         snmp::EVENTS,
     ]

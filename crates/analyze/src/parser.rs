@@ -73,6 +73,7 @@ macro_rules! parsers {
 }
 
 parsers! {
+    BittorrentDht => crate::bittorrent_dht::BittorrentDht,
     Dns => crate::dns::Dns,
     Tls => crate::tls::Tls,
     Quic => crate::quic::Quic,

@@ -217,13 +217,14 @@ pub(crate) static STREAM: [&str; 73] = [
 ];
 
 /// `app-layer-event`: those of a protocol with its name and a dot before them.
-pub(crate) static APPLICATION: [&str; 192] = [
+pub(crate) static APPLICATION: [&str; 193] = [
     "applayer_detect_protocol_only_one_direction",
     "applayer_mismatch_protocol_both_directions",
     "applayer_no_tls_after_starttls",
     "applayer_proto_detection_skipped",
     "applayer_unexpected_protocol",
     "applayer_wrong_direction_first_data",
+    "bittorrent-dht.malformed_packet",
     "dns.infinite_loop",
     "dns.invalid_opcode",
     "dns.malformed_data",

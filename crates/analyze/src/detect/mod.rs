@@ -104,7 +104,7 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Nfs, crate::nfs::probe),
     (Protocol::Snmp, crate::snmp::probe),
     (Protocol::Ntp, crate::ntp::probe),
-    (Protocol::BittorrentDht, only::bittorrent_dht),
+    (Protocol::BittorrentDht, crate::bittorrent_dht::probe),
 ];
 
 /// Whether flows of this protocol are found at all. Data connections of FTP are announced and not probed for.

@@ -4,13 +4,6 @@ use app::Direction;
 
 use super::{Probe, Question};
 
-/// `BitTorrent`'s distributed hash table (BEP 5): a bencoded query, response or error.
-pub(super) fn bittorrent_dht(question: &Question<'_>) -> Probe {
-    let starts: [&[u8]; 4] = [b"d1:ad2:id20:", b"d1:rd2:id20:", b"d2:ip", b"d1:el"];
-    let found = starts.into_iter().any(|start| question.bytes.starts_with(start));
-    if found { Probe::Certain } else { Probe::NotForUs }
-}
-
 /// Telnet (RFC 854): on its port, an option negotiation.
 pub(super) fn telnet(question: &Question<'_>) -> Probe {
     if !question.is_on(&question.config.ports.telnet) {
