@@ -26,13 +26,16 @@ pub(crate) const EVENTS: &[&str] = &[MALFORMED];
 const QUERY: &[u8] = b"d1:ad2:id20:";
 const ANSWERS: [&[u8]; 3] = [b"d1:rd2:id20:", b"d2:ip", b"d1:el"];
 
-fn begins_as_answer(bytes: &[u8]) -> bool {
-    ANSWERS.iter().any(|start| bytes.starts_with(start))
+/// How messages of a flow begin that is known to be of the table.
+const MESSAGES: [&[u8]; 4] = [b"d1:ad", b"d1:rd", b"d2:ip", b"d1:el"];
+
+fn begins_as(bytes: &[u8], starts: &[&[u8]]) -> bool {
+    starts.iter().any(|start| bytes.starts_with(start))
 }
 
 /// Whether a datagram is of the table: a query, or, from who is asked, an answer.
 pub(crate) fn probe(question: &Question<'_>) -> Probe {
-    let answer = question.direction == Direction::ToClient && begins_as_answer(question.bytes);
+    let answer = question.direction == Direction::ToClient && begins_as(question.bytes, &ANSWERS);
     if answer || question.bytes.starts_with(QUERY) { Probe::Certain } else { Probe::NotForUs }
 }
 
@@ -59,7 +62,7 @@ impl Analyzer for BittorrentDht {
 
     fn data(&mut self, context: &mut Context<'_>, direction: Direction, bytes: &[u8]) -> Outcome {
         // Both ends ask and answer. What begins otherwise is another protocol on the same port.
-        if !bytes.starts_with(QUERY) && !begins_as_answer(bytes) {
+        if !begins_as(bytes, &MESSAGES) {
             return Outcome::Continue;
         }
         let transaction = DhtTransaction { id: self.next_id, direction, message: Message::read(bytes) };

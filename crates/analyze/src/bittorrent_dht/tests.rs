@@ -110,6 +110,7 @@ fn what_lacks_something_is_malformed() {
         (TO_SERVER, b"d1:ad2:id20:abcdefghij01234567891:ai1ee1:q4:ping1:t2:aa1:y1:qe", r#""""#.to_owned()),
         (TO_CLIENT, b"d2:ip6:abcdef1:q4:ping1:t2:aa1:y1:qe", r#""","request_type":"ping""#.to_owned()),
         (TO_CLIENT, b"d1:rd2:id20:mnopqrstuvwxyz1234566:valuesl3:abcee1:t2:aa1:y1:re", r#""""#.to_owned()),
+        (TO_CLIENT, b"d1:rd5:token1:te1:t2:aa1:y1:re", r#""""#.to_owned()),
         (TO_CLIENT, b"d1:eli201ee1:t2:aa1:y1:ee", r#""""#.to_owned()),
     ] {
         let (records, events) = answered(&[(direction, datagram)]);
@@ -120,7 +121,10 @@ fn what_lacks_something_is_malformed() {
 
 #[test]
 fn other_datagrams_are_passed_over() {
-    assert_eq!(answered(&[(TO_SERVER, b"hello"), (TO_CLIENT, b"d1:q4:pinge")]), (vec![], vec![]));
+    assert_eq!(
+        answered(&[(TO_SERVER, b"hello"), (TO_CLIENT, b"d1:ale1:q4:ping1:t2:aa1:y1:qe")]),
+        (vec![], vec![])
+    );
 }
 
 #[test]

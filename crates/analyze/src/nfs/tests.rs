@@ -274,7 +274,7 @@ fn names_are_made_changed_and_removed() {
         (TO_CLIENT, reply(1, &[number(0), number(1), fh(2), attributes(), wcc()])),
         (TO_SERVER, call(2, 3, 14, &[fh(1), text(b"old"), fh(1), text(b"other")])),
         (TO_CLIENT, reply(2, &[number(0), wcc(), wcc()])),
-        (TO_SERVER, call(3, 3, 12, &[fh(1), text(b"gone")])),
+        (TO_SERVER, call(3, 3, 12, &[fh(1), text(b"gone\xff")])),
         (TO_CLIENT, reply(3, &[number(2), wcc()])),
         (TO_SERVER, call(4, 3, 1, &[fh(2)])),
         (TO_CLIENT, reply(4, &[number(0), vec![0; 84]])),
@@ -287,7 +287,8 @@ fn names_are_made_changed_and_removed() {
     assert!(records[0].contains(r#""procedure":"CREATE","filename":"new","hhash":"a5ced287""#));
     assert!(records[1].contains(r#""filename":"old""#));
     assert!(records[1].ends_with(r#","rename":{"from":"old","to":"other"}}"#));
-    assert!(records[2].contains(r#""procedure":"REMOVE","filename":"gone""#));
+    // What is not UTF-8 is replaced.
+    assert!(records[2].contains("\"procedure\":\"REMOVE\",\"filename\":\"gone\u{fffd}\""));
     assert!(records[2].ends_with(r#""status":"ERR_NOENT"}"#));
     assert!(records[3].contains(r#""procedure":"ACCESS","filename":"new","hhash":"a679f4d""#));
 }

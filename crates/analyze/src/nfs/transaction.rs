@@ -1,13 +1,18 @@
 //! One call with its reply, or the transfer of one file: what rules see of it.
 
 use app::{Buffer, Direction, Stage};
-use event::json::{bytes, literal, number, number_after};
+use event::json::{literal, number, number_after, string};
 
 use super::body::{Kind, kind};
 use super::names;
 use super::rpc::Credentials;
 use crate::files::transfer::Transfer;
 use crate::{Events, FileFacts, Record, Transaction, View};
+
+/// A name as a string; what of it is not UTF-8 is replaced, as in the reference.
+fn lossy(to: &mut Vec<u8>, name: &[u8]) {
+    string(to, &String::from_utf8_lossy(name));
+}
 
 /// A file's chunks, one way.
 #[derive(Debug)]
@@ -107,7 +112,7 @@ impl NfsTransaction {
         match &self.credentials {
             Credentials::Unix { machine, user, group } => {
                 literal(to, "UNIX\",\"creds\":{\"machine_name\":");
-                bytes(to, machine);
+                lossy(to, machine);
                 number_after(to, ",\"uid\":", u64::from(*user));
                 number_after(to, ",\"gid\":", u64::from(*group));
                 to.push(b'}');
@@ -133,7 +138,7 @@ impl NfsTransaction {
             None => number(to, u64::from(self.procedure)),
         }
         literal(to, "\",\"filename\":");
-        bytes(to, &self.name);
+        lossy(to, &self.name);
         if !self.handle.is_empty() {
             let mut sum = flate2::Crc::new();
             sum.update(&self.handle);
@@ -160,9 +165,9 @@ impl NfsTransaction {
         }
         if let Some(new_name) = &self.new_name {
             literal(to, ",\"rename\":{\"from\":");
-            bytes(to, &self.name);
+            lossy(to, &self.name);
             literal(to, ",\"to\":");
-            bytes(to, new_name);
+            lossy(to, new_name);
             to.push(b'}');
         }
         to.push(b'}');
