@@ -193,8 +193,7 @@ pub(super) fn response(version: u32, procedure: u32, offset: u64, body: &[u8]) -
         return Some(response);
     }
     match (version, kind) {
-        (2, Kind::Lookup) => response.handle = Some(handle_of(version, reader)?),
-        (3, Kind::Lookup) => response.handle = Some(handle(reader)?),
+        (_, Kind::Lookup) => response.handle = Some(handle_of(version, reader)?),
         // CREATE and MKDIR; what else makes or removes names tells no handle.
         (2, Kind::Name) if matches!(procedure, 9 | 14) => response.handle = Some(handle_of(version, reader)?),
         (3, Kind::Name) if matches!(procedure, 8..=11) && reader.u32()? != 0 => {

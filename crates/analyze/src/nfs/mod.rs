@@ -109,7 +109,7 @@ impl Nfs {
                 None
             }
         };
-        if let Some(wanted) = context.flush_raw.get_mut(direction.index()) {
+        if whole && let Some(wanted) = context.flush_raw.get_mut(direction.index()) {
             *wanted = true;
         }
         let rest = len.saturating_sub(bytes.len() as u64);
@@ -125,7 +125,7 @@ impl Nfs {
         if let Some(chunk) = way.chunk.take() {
             let taken = usize::try_from(chunk.left).unwrap_or(usize::MAX).min(bytes.len());
             let data = bytes.get(..taken).unwrap_or_default();
-            self.way(direction).chunk = self.state.chunk_data(context, chunk, data);
+            self.way(direction).chunk = self.state.more_data(context, chunk, data);
             return Some(taken);
         }
         if way.skip > 0 {
@@ -165,7 +165,9 @@ impl Nfs {
             return Some(MARK_BYTES);
         }
         let there = after.get(..len).unwrap_or(after);
-        if there.len() < len.min(context.limits.message_bytes_max) {
+        if there.len() < len.min(context.limits.message_bytes_max)
+            && !rpc::read(there).is_some_and(|message| self.state.ends_in_data(&message))
+        {
             return None;
         }
         self.message(context, direction, there, len as u64);
