@@ -82,6 +82,7 @@ parsers! {
     Http1 => crate::http1::Http1,
     Http2 => crate::http2::Http2,
     Smb => crate::smb::Smb,
+    Dcerpc => crate::dcerpc::Dcerpc,
     Smtp => crate::smtp::Smtp,
     Ssh => crate::ssh::Ssh,
     Ftp => crate::ftp::Ftp,

@@ -66,6 +66,8 @@ pub(crate) struct Pdu<'a> {
     pub kind: u8,
     pub flags: u8,
     pub little: bool,
+    /// Its length, header included.
+    pub len: usize,
     pub call_id: u32,
     bytes: &'a [u8],
 }
@@ -91,6 +93,7 @@ impl<'a> Pdu<'a> {
             kind,
             flags,
             little,
+            len,
             call_id,
             bytes: bytes.get(..len).unwrap_or(bytes),
         })
@@ -289,7 +292,8 @@ impl Call {
         }
     }
 
-    /// Appends the object of the record, open at its end; `reasons` is whether answers to binds have their reason.
+    /// Appends the object of the record, open at its end; `reasons` is whether answers to binds have their reason, as within
+    /// SMB.
     pub(crate) fn write(&self, to: &mut Vec<u8>, reasons: bool) {
         json::literal(to, "{\"request\":\"");
         json::literal(to, self.request.map_or("REQUEST_LOST", name));
@@ -300,8 +304,11 @@ impl Call {
         let [request_fragments, response_fragments] = self.fragments;
         let is_call = self.request == Some(REQUEST);
         if is_call {
-            json::number_after(to, ",\"opnum\":", u64::from(self.operation));
-            json::number_after(to, ",\"req\":{\"frag_cnt\":", request_fragments);
+            // Within SMB the operation stands beside the request, otherwise in it.
+            let start = if reasons { ",\"opnum\":" } else { ",\"req\":{\"opnum\":" };
+            json::number_after(to, start, u64::from(self.operation));
+            let next = if reasons { ",\"req\":{\"frag_cnt\":" } else { ",\"frag_cnt\":" };
+            json::number_after(to, next, request_fragments);
             json::number_after(to, ",\"stub_data_size\":", request_size);
             to.push(b'}');
         }

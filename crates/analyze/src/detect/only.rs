@@ -40,6 +40,7 @@ pub(super) fn dcerpc(question: &Question<'_>) -> Probe {
             let known = order & 0x0f <= 1 && *float <= 3 && len >= DCERPC_HEADER_BYTES;
             if known { Probe::Certain } else { Probe::NotForUs }
         }
+        [5] | [5, 0 | 1] => Probe::Unsure,
         [5, 0 | 1, 0..=19, rest @ ..] if rest.len() < 7 => Probe::Unsure,
         _ => Probe::NotForUs,
     }
@@ -76,7 +77,7 @@ mod tests {
         let big = [5, 0, 11, 3, 0, 0, 0, 0, 0, 72, 0, 0];
         assert_eq!(asked(dcerpc, 135, &little), Probe::Certain);
         assert_eq!(asked(dcerpc, 135, &big), Probe::Certain);
-        for len in 3..10 {
+        for len in 1..10 {
             assert_eq!(asked(dcerpc, 135, &little[..len]), Probe::Unsure, "{len}");
         }
         for (at, byte) in [(0, 4), (1, 2), (2, 20), (4, 0x20), (4, 0x12), (5, 4), (8, 15)] {
