@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use classify::{BuildError, Classifier, Limits, PipelineId, ToolId};
 use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, TenantInspection, VlanMap};
-use dpdk::port::DeviceError;
+pub use dpdk::port::DeviceError;
 use dpdk::{Device, Eal, HugePages};
 use flow::Timeout;
 use wire::{ParseOptions, TenantId};
@@ -91,6 +91,11 @@ pub fn generation(
     })
 }
 
+/// The names of the pipelines that the dataplane has for this configuration.
+pub fn pipeline_names(config: &Config, _: &Inspections) -> Vec<String> {
+    config.pipelines.iter().map(|pipeline| pipeline.name.to_string()).collect()
+}
+
 /// The steering rules, in the order in which they decide.
 pub fn steering(config: &Config) -> Vec<classify::Rule> {
     let rule = |(priority, rule): (u32, &config::Rule)| classify::Rule {
@@ -146,7 +151,8 @@ fn tenancy(tenancy: config::Tenancy) -> dataplane::Tenancy {
     }
 }
 
-fn verdict(verdict: Verdict) -> classify::Verdict {
+/// A verdict in the classifier's terms, with the configuration's indices.
+pub(crate) fn verdict(verdict: Verdict) -> classify::Verdict {
     match verdict {
         Verdict::Pipeline(index) => classify::Verdict::Pipeline(PipelineId(index as u16)),
         Verdict::Shunt => classify::Verdict::Shunt,

@@ -3,6 +3,7 @@
 //! In: a [`Config`]. Out: for each tenant a [`TenantInspection`], and what became of every rule. The schema's types are a
 //! contract with operators and those of the crates below follow their own needs; this is where they meet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use analyze::{DecompressLimits, Hashes, HttpLimits, PortList, WindowLimits};
@@ -21,11 +22,22 @@ use crate::rules::{Loaded, Loader, RulesError};
 pub struct Inspections {
     /// By tenant, in the configuration's order.
     pub tenants: Vec<Arc<TenantInspection>>,
+    /// The rules of each, in the same order; `None`: it has none.
+    pub loaded: Vec<Option<Arc<Loaded>>>,
+    /// The rules of headquarters' policy; `None`: it has none.
+    pub policy: Option<Arc<Loaded>>,
     /// The sets of rules, each once; tenants without rules have none.
     pub rules: Vec<Arc<Loaded>>,
 }
 
 impl Inspections {
+    /// Whether these are the others, in the same order.
+    pub fn are(&self, others: &Self) -> bool {
+        self.tenants.len() == others.tenants.len()
+            && self.tenants.iter().zip(&others.tenants).all(|(one, other)| Arc::ptr_eq(one, other))
+            && same(self.policy.as_ref(), others.policy.as_ref())
+    }
+
     /// Rules that are in use, those of a set that several tenants share counted once.
     pub fn rules_loaded(&self) -> u64 {
         self.rules.iter().map(|loaded| loaded.count() as u64).sum()
@@ -43,19 +55,69 @@ impl Inspections {
 ///
 /// [`RulesError`] when rules cannot be loaded at all.
 pub fn inspections(config: &Config, loader: &mut Loader) -> Result<Inspections, RulesError> {
-    let mut rules: Vec<Arc<Loaded>> = Vec::new();
-    let mut tenants = Vec::with_capacity(config.tenants.len());
+    inspections_after(config, loader, None)
+}
+
+/// The same for a configuration that follows another: a tenant about which nothing has changed keeps what it has, and
+/// with it what its rules remember.
+///
+/// # Errors
+///
+/// [`RulesError`] when rules cannot be loaded at all.
+pub fn inspections_after(
+    config: &Config,
+    loader: &mut Loader,
+    previous: Option<(&Config, &Inspections)>,
+) -> Result<Inspections, RulesError> {
+    let load = |source: &config::RuleSource, loader: &mut Loader| {
+        if source.files.is_empty() { Ok(None) } else { loader.load(source).map(Some) }
+    };
+    let policy = load(&config.policy.rules, loader)?;
+    let before: HashMap<&str, Before<'_>> = previous
+        .filter(|(_, inspections)| same(inspections.policy.as_ref(), policy.as_ref()))
+        .into_iter()
+        .flat_map(|(config, inspections)| {
+            let inspected = inspections.tenants.iter().zip(&inspections.loaded);
+            config.tenants.iter().zip(inspected).map(|(tenant, (inspection, loaded))| {
+                (tenant.name.as_str(), (&tenant.inspection, inspection, loaded.as_ref()))
+            })
+        })
+        .collect();
+    let mut rules: Vec<Arc<Loaded>> = policy.iter().map(Arc::clone).collect();
+    let (mut tenants, mut all) =
+        (Vec::with_capacity(config.tenants.len()), Vec::with_capacity(config.tenants.len()));
     for tenant in &config.tenants {
-        let source = &tenant.inspection.rules;
-        let loaded = if source.files.is_empty() { None } else { Some(loader.load(source)?) };
-        let set = loaded.as_ref().map(|loaded| &loaded.set);
-        let hosts = hosts(&tenant.inspection, tenant.name.as_str(), set)?;
-        tenants.push(Arc::new(inspection(&tenant.inspection, set, hosts)));
-        if let Some(loaded) = loaded.filter(|loaded| !rules.iter().any(|known| Arc::ptr_eq(known, loaded))) {
-            rules.push(loaded);
+        let loaded = load(&tenant.inspection.rules, loader)?;
+        let unchanged = before.get(tenant.name.as_str()).filter(|(inspection, _, known)| {
+            **inspection == tenant.inspection && same(*known, loaded.as_ref())
+        });
+        tenants.push(if let Some((_, inspection, _)) = unchanged {
+            Arc::clone(inspection)
+        } else {
+            let set = loaded.as_ref().map(|loaded| &loaded.set);
+            let hosts = hosts(&tenant.inspection, tenant.name.as_str(), set)?;
+            Arc::new(inspection(&tenant.inspection, set, hosts))
+        });
+        if let Some(loaded) = &loaded
+            && !rules.iter().any(|known| Arc::ptr_eq(known, loaded))
+        {
+            rules.push(Arc::clone(loaded));
         }
+        all.push(loaded);
     }
-    Ok(Inspections { tenants, rules })
+    Ok(Inspections { tenants, loaded: all, policy, rules })
+}
+
+/// What a tenant had before: how it was to be inspected, what came of that, and its rules.
+type Before<'a> = (&'a config::Inspection, &'a Arc<TenantInspection>, Option<&'a Arc<Loaded>>);
+
+/// Whether two are the same set of rules, or both none.
+fn same(one: Option<&Arc<Loaded>>, other: Option<&Arc<Loaded>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
 }
 
 /// What the rules of a tenant remember.

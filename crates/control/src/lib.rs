@@ -6,8 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod config;
 pub mod datasets;
+pub mod edit;
 pub mod engine;
 pub mod inspection;
+pub mod manager;
+pub mod numbering;
 pub mod rules;
+pub mod store;

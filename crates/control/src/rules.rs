@@ -6,14 +6,15 @@
 
 mod lookups;
 mod side_files;
+mod stamp;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ::rules::ir::Rule;
 use ::rules::{Classes, Duplicate, Environment, EnvironmentError, Position, Refusal};
@@ -23,6 +24,7 @@ use signature::{BuildError, Cache, Names, Refused, RuleSet, Setup, StateError};
 use crate::config::{RuleCache, RuleSource};
 use side_files::SideFiles;
 pub(crate) use side_files::read as read_bounded;
+use stamp::Stamp;
 
 /// Largest rule file that is read, in bytes; the largest rule sets that are sold are a tenth of it.
 pub const RULE_FILE_BYTES_MAX: u64 = 512 << 20;
@@ -141,8 +143,15 @@ pub enum RulesError {
 pub struct Loader {
     cache: Option<Cache>,
     names: Names,
-    known: HashMap<[u8; 32], Arc<Loaded>>,
+    known: HashMap<[u8; 32], Weak<Loaded>>,
+    /// By where they came from, with what the files looked like then: rules that nobody has touched are not read again.
+    sources: HashMap<RuleSource, (Vec<Stamp>, Weak<Loaded>)>,
+    /// Those that were loaded last, for who goes back to them.
+    recent: VecDeque<Arc<Loaded>>,
 }
+
+/// Rule sets that are kept although nobody uses them.
+const RECENT_MAX: usize = 2;
 
 impl Loader {
     /// A loader that keeps compiled rules where `cache` says.
@@ -152,6 +161,8 @@ impl Loader {
             cache: folder.map(|folder| Cache::new(folder, cache.mib_max << 20)),
             names: Names::default(),
             known: HashMap::new(),
+            sources: HashMap::new(),
+            recent: VecDeque::new(),
         }
     }
 
@@ -161,6 +172,23 @@ impl Loader {
     ///
     /// See [`RulesError`]. Rules that are refused one by one are in [`Loaded::refused`] instead.
     pub fn load(&mut self, source: &RuleSource) -> Result<Arc<Loaded>, RulesError> {
+        // Looked at before reading: what changes meanwhile is seen next time.
+        let stamps: Vec<Stamp> = source.paths().map(Stamp::of).collect();
+        if let Some((known, loaded)) = self.sources.get(source)
+            && let Some(loaded) = loaded.upgrade()
+            && *known == stamps
+            && loaded.side_files.are_as_read()
+        {
+            return Ok(loaded);
+        }
+        let loaded = self.load_text(source)?;
+        self.sources.insert(source.clone(), (stamps, Arc::downgrade(&loaded)));
+        self.recent.retain(|known| !Arc::ptr_eq(known, &loaded));
+        self.recent.push_back(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn load_text(&mut self, source: &RuleSource) -> Result<Arc<Loaded>, RulesError> {
         let texts = source.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
         let classes = match &source.classification {
             None => None,
@@ -169,8 +197,9 @@ impl Loader {
         let lookups = lookups::Texts::read(source)?;
         let key = digest(source, &texts, classes.as_ref().map(|(_, text)| text.as_slice()), &lookups);
         // Files that rules name may have changed since.
-        if let Some(loaded) = self.known.get(&key).filter(|loaded| loaded.side_files.are_as_read()) {
-            return Ok(Arc::clone(loaded));
+        let known = self.known.get(&key).and_then(Weak::upgrade);
+        if let Some(loaded) = known.filter(|loaded| loaded.side_files.are_as_read()) {
+            return Ok(loaded);
         }
         let classes = match classes {
             None => Classes::default(),
@@ -179,13 +208,16 @@ impl Loader {
         };
         let environment = source.environment(classes).map_err(RulesError::Variable)?;
         let loaded = Arc::new(self.compile(source, &texts, &environment, lookups)?);
-        self.known.insert(key, Arc::clone(&loaded));
+        self.known.insert(key, Arc::downgrade(&loaded));
         Ok(loaded)
     }
 
-    /// Forgets rules that nobody uses any more.
+    /// Forgets rules that nobody uses any more, but for the last few.
     pub fn forget_unused(&mut self) {
-        self.known.retain(|_, loaded| Arc::strong_count(loaded) > 1 || Arc::strong_count(&loaded.set) > 1);
+        let surplus = self.recent.len().saturating_sub(RECENT_MAX);
+        self.recent.drain(..surplus);
+        self.known.retain(|_, loaded| loaded.strong_count() > 0);
+        self.sources.retain(|_, (_, loaded)| loaded.strong_count() > 0);
     }
 
     fn compile(

@@ -89,13 +89,35 @@ fn every_field_arrives() {
     assert_eq!((rest.weight, rest.flows_max, rest.any_vlan), (10, 65_536, true));
     assert_eq!(rest.default_verdict, Verdict::Pipeline(1), "the file's own `default`");
     let pipelines: Vec<&str> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
-    assert_eq!(pipelines, ["light", "default", "full"]);
+    assert_eq!(pipelines, ["light", "default", "full", "dns-only", "headers"]);
     assert_eq!(config.pipelines[0].inspectors, [Inspector::Checksum, Inspector::Ids]);
     assert_eq!(config.pipelines[2].inspectors.len(), Inspector::all().count());
 
+    assert_eq!(config.events.file, "eve.json");
+    let policy = &config.policy.rules;
+    assert_eq!(policy.files, [golden("good").join("rules/one.rules")]);
+    assert_eq!(policy.classification, Some(golden("good").join("rules/other.config")));
+    assert_eq!(policy.addresses["HOME_NET"], "10.0.0.0/8");
+    assert_eq!(policy.thresholds, Some(golden("good").join("policy.thresholds")));
+    assert_eq!(
+        (config.api.socket.as_str(), config.api.group.as_deref()),
+        ("run/forebay.sock", Some("netops"))
+    );
+    assert_eq!(config.api.listen.as_ref().map(|at| at.get_ref().0), Some("127.0.0.1:9443".parse().unwrap()));
+    let [chief, east_ops] = config.operators.as_slice() else { panic!("two operators") };
+    assert_eq!(
+        (chief.role, chief.token_sha256),
+        (config::Role::Headquarters, Some(config::Digest([0xab; 32])))
+    );
+    assert_eq!(chief.certificate.as_deref(), Some("chief.example"));
+    assert_eq!((east_ops.role, east_ops.user.as_deref()), (config::Role::Tenant, Some("east")));
+    assert_eq!(east_ops.tenant.as_ref().map(config::Name::as_str), Some("bank-east"));
+
     let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(names, ["backup", "gre", "late"], "by priority");
-    let backup = &config.rules[0];
+    assert_eq!(names, ["canary", "backup", "gre", "late"], "the policy's, then by priority");
+    assert!(config.rules[0].policy);
+    let backup = &config.rules[1];
+    assert!(!backup.policy);
     assert_eq!(backup.tenant, Some(0));
     assert_eq!(backup.vlan, Some(110..=112));
     assert_eq!(backup.protocol, Some(6));
@@ -103,8 +125,8 @@ fn every_field_arrives() {
     assert_eq!(backup.destination, Some("10.2.0.9/32".parse().unwrap()));
     assert_eq!((&backup.source_ports, &backup.destination_ports), (&Some(1024..=65_535), &Some(873..=873)));
     assert_eq!((backup.direction, backup.verdict), (Direction::Either, Verdict::Shunt));
-    assert_eq!((config.rules[1].protocol, config.rules[1].verdict), (Some(47), Verdict::Drop));
-    assert_eq!(config.rules[2].verdict, Verdict::Tool(0));
+    assert_eq!((config.rules[2].protocol, config.rules[2].verdict), (Some(47), Verdict::Drop));
+    assert_eq!(config.rules[3].verdict, Verdict::Tool(0));
 }
 
 #[test]

@@ -24,6 +24,9 @@ name = "l"
 [[steer]]
 name = "r"
 verdict = "drop"
+[[operator]]
+name = "o"
+role = "viewer"
 [[tool]]
 name = "z"
 device = "net_null1"
@@ -82,6 +85,9 @@ fn tables() -> Vec<(&'static str, &'static [&'static str], Vec<&'static str>)> {
         ("[inspection.protocols.http]", fields::<schema::Http>(), vec!["inspection", "protocols", "http"]),
         ("[inspection.protocols.files]", fields::<schema::Files>(), vec!["inspection", "protocols", "files"]),
         ("[inspection.protocols.ports]", fields::<schema::Ports>(), vec!["inspection", "protocols", "ports"]),
+        ("[policy]", fields::<schema::Policy>(), vec!["policy"]),
+        ("[api]", fields::<schema::Api>(), vec!["api"]),
+        ("[[operator]]", fields::<schema::Operator>(), vec!["operator"]),
         ("[[port]]", fields::<schema::Port>(), vec!["port"]),
         ("[[tenant]]", fields::<schema::Tenant>(), vec!["tenant"]),
         ("[[pipeline]]", fields::<schema::Pipeline>(), vec!["pipeline"]),

@@ -118,17 +118,36 @@ fn the_same_rules_are_loaded_once() {
     let mut other = source.clone();
     other.addresses.insert("HOME_NET".to_owned(), "10.0.0.0/8".to_owned());
     assert!(!Arc::ptr_eq(&first, &loader.load(&other).unwrap()), "other variables make other rules");
+    // The last few are kept for who goes back to them.
+    let unused = Arc::downgrade(&first);
     drop(first);
     loader.forget_unused();
-    let again = loader.load(&source).unwrap();
-    assert_eq!(again.count(), 2);
+    assert!(Arc::ptr_eq(&loader.load(&source).unwrap(), &unused.upgrade().unwrap()));
+    for net in ["10.1.0.0/16", "10.2.0.0/16"] {
+        other.addresses.insert("HOME_NET".to_owned(), net.to_owned());
+        loader.load(&other).unwrap();
+    }
+    loader.forget_unused();
+    assert!(unused.upgrade().is_none());
+
+    // A file that has changed is read again, one that was only touched is the same rules.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.rules");
+    let rule = |sid: u32| format!("alert tcp any any -> any any (content:\"x\"; sid:{sid};)\n");
+    fs::write(&file, rule(1)).unwrap();
+    let own = self::source(std::slice::from_ref(&file));
+    let first = loader.load(&own).unwrap();
+    fs::write(&file, rule(1)).unwrap();
+    assert!(Arc::ptr_eq(&first, &loader.load(&own).unwrap()));
+    fs::write(&file, rule(1) + &rule(2)).unwrap();
+    assert_eq!(loader.load(&own).unwrap().count(), 2);
 
     let mut config = everything();
     config.tenants[0].inspection = config.tenants[1].inspection.clone();
     let shared = inspections(&config, &mut loader).unwrap();
     let set = |tenant: usize| shared.tenants[tenant].rules.as_ref().unwrap();
     assert!(Arc::ptr_eq(set(0), set(1)));
-    assert_eq!((shared.rules.len(), shared.rules_loaded(), shared.rules_refused()), (1, 2, 2));
+    assert_eq!((shared.rules.len(), shared.rules_loaded(), shared.rules_refused()), (2, 3, 2));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::distributor::Distributor;
 use crate::generation::{Generation, Publisher, Subscriber};
 use crate::ingress::{Ingress, IngressClock, Stamp, Tenancy};
 use crate::records::Records;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, WorkerView};
 use crate::worker::{Lane, LaneParts, Parts, Source, Worker};
 
 /// Whether packets come from captures or from the wire.
@@ -401,6 +401,16 @@ impl Engine {
     /// All counters added up. Exact when the workers are idle.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::read(&self.counters, &self.tenants)
+    }
+
+    /// Every worker, and the distributor if there is one.
+    pub fn workers(&self) -> Vec<WorkerView> {
+        self.counters.iter().map(|worker| WorkerView::read(worker)).collect()
+    }
+
+    /// The generation that every worker runs at least.
+    pub fn generation_in_effect(&self) -> u32 {
+        self.workers().iter().map(|worker| worker.generation).min().unwrap_or(0)
     }
 
     /// Counters of the receiving ports.

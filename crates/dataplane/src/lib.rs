@@ -30,6 +30,7 @@ mod time;
 mod worker;
 
 pub use counters::{Counter, Totals, Traffic, WorkerCounters};
+pub use dpdk::PortStats;
 pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, PortSpec};
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
@@ -40,7 +41,7 @@ pub use inspection::{
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
 pub use records::Records;
-pub use snapshot::{Snapshot, TenantSnapshot};
+pub use snapshot::{Snapshot, TenantSnapshot, WorkerView};
 pub use time::PacketTime;
 pub use worker::{DpdkPrefetch, Lane, LaneParts};
 

@@ -40,6 +40,28 @@ impl TenantSnapshot {
     }
 }
 
+/// One worker at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WorkerView {
+    /// The generation that it runs.
+    pub generation: u32,
+    /// Frames that it received.
+    pub received: Totals,
+    /// Cycles (TSC) that it has counted: one that is well counts on, also when nothing comes.
+    pub cycles: u64,
+}
+
+impl WorkerView {
+    pub(crate) fn read(worker: &WorkerCounters) -> Self {
+        let cycles = &worker.cycles;
+        Self {
+            generation: worker.generation.load(Ordering::Acquire) as u32,
+            received: worker.received.total(),
+            cycles: [&cycles.idle, &cycles.receive, &cycles.inspect].map(Counter::get).iter().sum(),
+        }
+    }
+}
+
 /// The counters of a whole engine at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Snapshot {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use crate::eal::Eal;
 use crate::strerror;
@@ -21,7 +22,8 @@ pub struct Lcore {
 pub struct LcoreHandle<T> {
     lcore: Option<Lcore>,
     id: u32,
-    result: Receiver<std::thread::Result<T>>,
+    /// Behind a lock so that a handle can be shared with threads that ask whether it is finished.
+    result: Mutex<Receiver<std::thread::Result<T>>>,
 }
 
 /// Why a lcore did not run its closure to the end.
@@ -78,7 +80,7 @@ impl Lcore {
             drop(unsafe { Box::from_raw(argument) });
             return Err(LcoreError::Launch { lcore: self.id, reason: strerror(code) });
         }
-        Ok(LcoreHandle { id: self.id, lcore: Some(self), result })
+        Ok(LcoreHandle { id: self.id, lcore: Some(self), result: Mutex::new(result) })
     }
 }
 
@@ -89,7 +91,7 @@ impl<T> LcoreHandle<T> {
     ///
     /// [`LcoreError::Panicked`] if the closure panicked.
     pub fn join(mut self) -> Result<(T, Lcore), LcoreError> {
-        let result = self.result.recv();
+        let result = self.result.get_mut().unwrap_or_else(PoisonError::into_inner).recv();
         let id = self.id;
         let panicked = |message| LcoreError::Panicked { lcore: id, message };
         match (result, self.wait()) {

@@ -1,11 +1,12 @@
 //! `forebay`, the command line: what an operator types, and what scripts rely on.
 //!
 //! In: arguments (`cli`), captures, configurations. Out: files that were asked for, an answer on standard output, and on
-//! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `rules`,
-//! `ui`.
+//! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `rules`
+//! (files), `appliance` (what a running daemon is asked), `ui`.
 
 #![forbid(unsafe_code)]
 
+mod appliance;
 mod capture_info;
 mod cli;
 mod config_check;
@@ -31,12 +32,19 @@ fn main() -> ExitCode {
     // clap answers mistakes of usage itself, with exit code 2.
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Status { at } => appliance::status(&at),
+        Command::Tenant(command) => appliance::tenant(&command),
+        Command::Vlan(command) => appliance::vlan(&command),
+        Command::Steer(command) => appliance::steer(&command),
+        Command::Policy(command) => appliance::policy(&command),
         Command::Config(Config::Check { file, json }) => config_check::run(&file, json),
+        Command::Config(command) => appliance::config(&command),
         Command::Rules(Rules::Check { files, options, json }) => rules::check(&files, &options, json),
         Command::Rules(Rules::Explain { file, sid, options }) => rules::explain(&file, sid, &options),
         Command::Rules(Rules::Profile { rules, captures, config, json }) => {
             rules::profile(&rules, &captures, config.as_deref(), json)
         }
+        Command::Rules(command) => appliance::rules(&command),
         Command::Completion { shell } => completion(shell),
         Command::Man { dir } => man::run(&dir),
     };

@@ -16,7 +16,7 @@ pub mod queue;
 pub mod thread;
 
 pub use file::{FileSink, OpenError, OpenMode};
-pub use loss::{LossReason, Losses};
+pub use loss::{LossCounters, LossReason, Losses};
 pub use queue::{Overflow, Producer};
 pub use thread::{EventThread, FinishError, Notice, Options, Reopen, SpawnError, Totals};
 

@@ -171,6 +171,11 @@ impl EventThread {
         Reopen(Arc::clone(&self.reopen))
     }
 
+    /// The counters of lost events, for who reads them while the thread is elsewhere.
+    pub fn loss_counters(&self) -> Arc<LossCounters> {
+        Arc::clone(&self.losses)
+    }
+
     /// Events lost up to now.
     pub fn losses(&self) -> Losses {
         self.losses.read()

@@ -9,11 +9,14 @@ use toml::Spanned;
 
 use super::device::Device;
 use super::inspection::check_variables;
+use super::operators::{checked_api, checked_operator};
 use super::problem::Problems;
-use super::schema::{self, DEFAULT_PIPELINE, Document, FULL_PIPELINE};
+use super::schema::{self, Document};
 use super::suggest::closest;
 use super::value::{Name, PortMode, VLANS, VerdictText};
-use super::{Config, Inspection, Inspector, Pipeline, Port, Rule, RuleCache, Tenancy, Tenant, Tool, Verdict};
+use super::{
+    Config, Inspection, Inspector, Pipeline, Policy, Port, Rule, RuleCache, Tenancy, Tenant, Tool, Verdict,
+};
 
 /// DPDK as Debian and Ubuntu build it has room for this many ports of any kind.
 const PORTS_MAX: usize = 32;
@@ -29,14 +32,18 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
         complete,
     };
     index(&document.port, "port", |port| &port.name, problems);
-    index(&document.steer, "steering rule", |rule| &rule.name, problems);
+    let steering: Vec<&schema::Steer> = document.policy.steer.iter().chain(&document.steer).collect();
+    index(&steering, "steering rule", |rule| &rule.name, problems);
+    index(&document.operator, "operator", |operator| &operator.name, problems);
 
     let mut pipelines: Vec<Pipeline> =
         document.pipeline.iter().map(|pipeline| checked_pipeline(pipeline, problems)).collect();
-    for (builtin, name) in Pipeline::builtin().into_iter().zip([DEFAULT_PIPELINE, FULL_PIPELINE]) {
+    let builtin = Pipeline::builtin();
+    for pipeline in &builtin {
+        let name = pipeline.name.as_str();
         if !names.pipelines.contains_key(name) {
             names.pipelines.insert(name, pipelines.len());
-            pipelines.push(builtin);
+            pipelines.push(pipeline.clone());
         }
     }
     let inspection = Inspection::new(&document.inspection);
@@ -46,17 +53,11 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
     defrag(&document.defrag, problems);
     devices(document, problems);
     limits(document, problems);
-    limit(
-        document.steer.len(),
-        RULES_MAX,
-        "steering rules",
-        document.steer.get(RULES_MAX).map(|r| &r.name),
-        problems,
-    );
+    limit(steering.len(), RULES_MAX, "steering rules", steering.get(RULES_MAX).map(|r| &r.name), problems);
 
     let rules = by_priority(document)
         .into_iter()
-        .map(|rule| checked_rule(rule, document, &names, &owners, problems))
+        .map(|(policy, rule)| checked_rule(rule, policy, document, &names, &owners, problems))
         .collect();
 
     Config {
@@ -64,7 +65,14 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
         timeouts: document.timeouts,
         defrag: document.defrag.clone(),
         tunnels: document.tunnels,
-        events: document.events,
+        events: document.events.clone(),
+        policy: Policy { rules: inspection.of_policy(&document.policy) },
+        api: checked_api(&document.api, problems),
+        operators: document
+            .operator
+            .iter()
+            .map(|operator| checked_operator(operator, &names, problems))
+            .collect(),
         ports: document.port.iter().map(|port| checked_port(port, &names, problems)).collect(),
         tenants: document
             .tenant
@@ -83,15 +91,17 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
     }
 }
 
-/// Steering rules in the order in which they decide: by priority, and among equals as in the file.
-pub(crate) fn by_priority(document: &Document) -> Vec<&schema::Steer> {
-    let mut rules: Vec<&schema::Steer> = document.steer.iter().collect();
-    rules.sort_by_key(|rule| rule.priority.get());
+/// Steering rules in the order in which they decide: the policy's first, which is told with each, then by priority, and
+/// among equals as in the file.
+pub(crate) fn by_priority(document: &Document) -> Vec<(bool, &schema::Steer)> {
+    let policy = document.policy.steer.iter().map(|rule| (true, rule));
+    let mut rules: Vec<_> = policy.chain(document.steer.iter().map(|rule| (false, rule))).collect();
+    rules.sort_by_key(|(policy, rule)| (!policy, rule.priority.get()));
     rules
 }
 
 /// The names that other parts of the file may refer to, with their indices.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     tenants: HashMap<&'a str, usize>,
     pipelines: HashMap<&'a str, usize>,
     tools: HashMap<&'a str, usize>,
@@ -100,7 +110,7 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn tenant(&self, name: &Spanned<Name>, problems: &mut Problems<'_>) -> Option<usize> {
+    pub(super) fn tenant(&self, name: &Spanned<Name>, problems: &mut Problems<'_>) -> Option<usize> {
         self.find(&self.tenants, "tenant", "[[tenant]]", name.get_ref(), &name.span(), problems)
     }
 
@@ -406,6 +416,7 @@ fn checked_tenant(
 
 fn checked_rule(
     rule: &schema::Steer,
+    policy: bool,
     document: &Document,
     names: &Names<'_>,
     owners: &[Option<usize>],
@@ -447,6 +458,8 @@ fn checked_rule(
     };
     Rule {
         name: rule.name.get_ref().clone(),
+        policy,
+        priority: rule.priority.get() as u16,
         tenant,
         vlan: rule.vlan.as_ref().map(|vlan| vlan.get_ref().iter()),
         protocol: rule.protocol.as_ref().map(|protocol| protocol.get_ref().0),

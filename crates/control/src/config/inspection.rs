@@ -33,7 +33,7 @@ pub struct Inspection {
 }
 
 /// Where rules come from, and what they are read with.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RuleSource {
     /// Rule files, in their order.
     pub files: Vec<PathBuf>,
@@ -92,6 +92,18 @@ impl Inspection {
         }
     }
 
+    /// The rules of headquarters' policy. Its variables are its own: a tenant that misstates its network must not
+    /// weaken them.
+    pub(super) fn of_policy(&self, policy: &schema::Policy) -> RuleSource {
+        let mut rules = RuleSource { files: paths(&policy.rules), ..self.rules.clone() };
+        if let Some(path) = &policy.classification {
+            rules.classification = Some(PathBuf::from(path.get_ref()));
+        }
+        rules.addresses.extend(groups(&policy.variables.addresses));
+        rules.ports.extend(groups(&policy.variables.ports));
+        rules.with(&policy.data.over(&self.data))
+    }
+
     /// What a tenant says, on top of these.
     pub(super) fn of_tenant(&self, tenant: &schema::Tenant) -> Self {
         let mut own = self.clone();
@@ -113,6 +125,14 @@ impl Inspection {
 }
 
 impl RuleSource {
+    /// Every file that is read with the rules.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let single =
+            [&self.classification, &self.geoip_database, &self.reputation_categories, &self.thresholds];
+        let many = self.files.iter().chain(&self.reputation_files);
+        single.into_iter().flatten().chain(many).map(PathBuf::as_path)
+    }
+
     /// With what these say.
     fn with(mut self, data: &Data) -> Self {
         self.dataset_folder = named(&data.dataset_folder);
@@ -171,6 +191,11 @@ const VARIABLE_CHARS_MAX: usize = 64;
 pub(super) fn check_variables(document: &Document, default: &Inspection, problems: &mut Problems<'_>) {
     names(&document.inspection.variables, problems);
     resolve(&default.rules, &[&document.inspection.variables], problems);
+    if !document.policy.variables.is_empty() {
+        names(&document.policy.variables, problems);
+        let written = [&document.policy.variables, &document.inspection.variables];
+        resolve(&default.of_policy(&document.policy), &written, problems);
+    }
     for tenant in document.tenant.iter().filter(|tenant| !tenant.variables.is_empty()) {
         names(&tenant.variables, problems);
         let rules = default.of_tenant(tenant).rules;
@@ -219,9 +244,10 @@ pub(super) fn check_files(document: &Document, folder: &Path, problems: &mut Pro
         let rules = tenant.rules.iter().flatten().map(|path| ("rule file", path));
         rules.chain(tenant.classification.iter().map(|path| ("classification file", path)))
     });
-    let inspection = &document.inspection;
-    let shared = inspection.rules.iter().map(|path| ("rule file", path));
-    let shared = shared.chain(inspection.classification.iter().map(|path| ("classification file", path)));
+    let (inspection, policy) = (&document.inspection, &document.policy);
+    let shared = inspection.rules.iter().chain(&policy.rules).map(|path| ("rule file", path));
+    let classes = inspection.classification.iter().chain(&policy.classification);
+    let shared = shared.chain(classes.map(|path| ("classification file", path)));
     for (kind, path) in shared.chain(own) {
         let file = folder.join(path.get_ref());
         let readable = std::fs::File::open(&file).and_then(|file| file.metadata());

@@ -28,6 +28,17 @@ pub struct Checked {
 ///
 /// See [`LoadError`].
 pub fn load(path: &Path) -> Result<Checked, LoadError> {
+    let text = read(path)?;
+    parse_in(&text, path.parent().unwrap_or(Path::new("")))
+        .map_err(|problems| LoadError::Refused { path: path.to_owned(), problems })
+}
+
+/// Reads the text of a configuration file.
+///
+/// # Errors
+///
+/// See [`LoadError`].
+pub fn read(path: &Path) -> Result<String, LoadError> {
     let read_error = |source| LoadError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(read_error)?;
@@ -35,12 +46,19 @@ pub fn load(path: &Path) -> Result<Checked, LoadError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(LoadError::TooLarge { path: path.to_owned(), limit_bytes: FILE_BYTES_MAX });
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let checked = match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(text).and_then(|checked| beside(checked, text, folder)),
-        Err(error) => Err(vec![not_text(&bytes, error.valid_up_to())]),
-    };
-    checked.map_err(|problems| LoadError::Refused { path: path.to_owned(), problems })
+    String::from_utf8(bytes).map_err(|error| {
+        let problems = vec![not_text(error.as_bytes(), error.utf8_error().valid_up_to())];
+        LoadError::Refused { path: path.to_owned(), problems }
+    })
+}
+
+/// Checks the text of a configuration file that stands in `folder`, and whether the files that it names can be read.
+///
+/// # Errors
+///
+/// Every problem that was found, in file order; at least one.
+pub fn parse_in(text: &str, folder: &Path) -> Result<Checked, Vec<Problem>> {
+    parse(text).and_then(|checked| beside(checked, text, folder))
 }
 
 /// Looks for the files that the configuration names, from the folder that it stands in.

@@ -10,6 +10,7 @@ mod device;
 mod inspection;
 mod load;
 mod number;
+mod operators;
 mod problem;
 pub mod schema;
 mod suggest;
@@ -22,14 +23,15 @@ use std::path::{Path, PathBuf};
 pub use dataplane::Inspector;
 pub use device::Device;
 pub use inspection::{Inspection, RuleCache, RuleSource};
-pub use load::{Checked, FILE_BYTES_MAX, load, parse};
+pub use load::{Checked, FILE_BYTES_MAX, load, parse, parse_in, read};
 pub use number::Whole;
 pub use problem::{LoadError, Problem};
 pub use schema::{DEFAULT_PIPELINE, Dataplane, Defrag, Document, Events, FULL_PIPELINE, Timeouts, Tunnels};
+pub(crate) use suggest::closest;
 pub use value::{
-    Deployment, Direction, Encrypted, ExceptionPolicy, Forwarding, HugePages, NAME_CHARS_MAX, Name, Overlap,
-    PortMode, PortRange, Prefix, Protocol, ProtocolName, VLANS, ValueError, Variable, VerdictText, Verify,
-    VlanRange,
+    Deployment, Digest, Direction, Encrypted, ExceptionPolicy, Forwarding, HugePages, ListenAddress,
+    NAME_CHARS_MAX, Name, Overlap, PortMode, PortRange, Prefix, Protocol, ProtocolName, Role, VLANS,
+    ValueError, Variable, VerdictText, Verify, VlanRange,
 };
 
 /// The tenant that owns all traffic where no configuration says otherwise.
@@ -48,6 +50,12 @@ pub struct Config {
     pub tunnels: Tunnels,
     /// What records carry, and how many may wait.
     pub events: Events,
+    /// What headquarters lays over every tenant.
+    pub policy: Policy,
+    /// Where the daemon listens for commands.
+    pub api: schema::Api,
+    /// Who may give which.
+    pub operators: Vec<Operator>,
     /// How a tenant is inspected that says nothing about it.
     pub inspection: Inspection,
     /// Where compiled rules are kept.
@@ -56,12 +64,36 @@ pub struct Config {
     pub ports: Vec<Port>,
     /// Tenants in file order; may be empty, and then no frame has an owner.
     pub tenants: Vec<Tenant>,
-    /// Pipelines: those of the file in its order, then the built-in `default` and `full` unless the file defines them.
+    /// Pipelines: those of the file in its order, then the built-in ones that the file does not define.
     pub pipelines: Vec<Pipeline>,
-    /// Steering rules, the first that matches decides.
+    /// Steering rules, the first that matches decides: the policy's, then the others.
     pub rules: Vec<Rule>,
     /// Tool ports, in file order.
     pub tools: Vec<Tool>,
+}
+
+/// What headquarters lays over every tenant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Policy {
+    /// Its rules.
+    pub rules: RuleSource,
+}
+
+/// Somebody who may use the API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operator {
+    /// What the history calls them.
+    pub name: Name,
+    /// What they may do.
+    pub role: Role,
+    /// The one tenant that they work for.
+    pub tenant: Option<Name>,
+    /// The user who connects to the socket, by name or number.
+    pub user: Option<String>,
+    /// SHA-256 of their token.
+    pub token_sha256: Option<Digest>,
+    /// Common name in the subject of their certificate.
+    pub certificate: Option<String>,
 }
 
 /// A port to receive from.
@@ -118,14 +150,18 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The pipelines of a file that does not define them: `default`, which has no inspectors, and `full`, which has
-    /// every one.
-    fn builtin() -> [Self; 2] {
-        let all = Inspector::all().map(|(_, inspector)| inspector).collect();
+    /// The pipelines of a file that does not define them: `default` and `headers`, which have no inspectors, `full`,
+    /// which has every one, and two between.
+    fn builtin() -> [Self; 5] {
+        let named = |names: &[&str]| names.iter().filter_map(|name| Inspector::by_name(name)).collect();
         [
-            Self { name: Name::builtin(DEFAULT_PIPELINE), inspectors: Vec::new() },
-            Self { name: Name::builtin(FULL_PIPELINE), inspectors: all },
+            (DEFAULT_PIPELINE, Vec::new()),
+            (FULL_PIPELINE, Inspector::all().map(|(_, inspector)| inspector).collect()),
+            ("light", named(&["dns", "http", "tls", "quic"])),
+            ("dns-only", named(&["dns"])),
+            ("headers", Vec::new()),
         ]
+        .map(|(name, inspectors)| Self { name: Name::builtin(name), inspectors })
     }
 }
 
@@ -134,6 +170,10 @@ impl Pipeline {
 pub struct Rule {
     /// Its name.
     pub name: Name,
+    /// It is the policy's, and asked before those of tenants.
+    pub policy: bool,
+    /// Among those of its layer the lowest number decides.
+    pub priority: u16,
     /// Its tenant, as an index into [`Config::tenants`].
     pub tenant: Option<usize>,
     /// Outer VLANs.
@@ -185,6 +225,9 @@ impl Config {
             defrag: Defrag::default(),
             tunnels: Tunnels::default(),
             events: Events::default(),
+            policy: Policy::default(),
+            api: schema::Api::default(),
+            operators: Vec::new(),
             inspection: Inspection::new(&schema::Inspection::default()),
             cache: RuleCache::new(&schema::Inspection::default()),
             ports: Vec::new(),
@@ -268,6 +311,7 @@ impl Config {
         for inspection in self.inspections_mut() {
             inspection.rules.rebase(folder);
         }
+        self.policy.rules.rebase(folder);
         self.cache.folder = self.cache.folder.take().map(|cache| folder.join(cache));
     }
 

@@ -17,13 +17,20 @@ pub struct Problem {
     pub remedy: String,
 }
 
+impl Problem {
+    /// What is wrong and what to do, without where: for a change whose text nobody has seen.
+    pub fn plain(&self) -> String {
+        if self.remedy.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}; {}", self.message, self.remedy)
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)?;
-        if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
-        }
-        Ok(())
+        write!(f, "{}:{}: {}", self.line, self.column, self.plain())
     }
 }
 

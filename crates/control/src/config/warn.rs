@@ -13,13 +13,25 @@ pub(crate) fn warn(document: &Document, config: &Config, warnings: &mut Problems
         classify::validate(&rules, config.tenants.len()).unwrap_or_default()
     {
         let (rule, by) = (written.get(rule.0 as usize), written.get(by.0 as usize));
-        if let (Some(rule), Some(by)) = (rule, by) {
+        if let (Some((_, rule)), Some((_, by))) = (rule, by) {
             let (name, by_name) = (rule.name.get_ref(), by.name.get_ref());
             let by_line = warnings.line_of(&by.name.span());
             warnings.add(
                 &rule.name.span(),
                 format!("steering rule `{name}` never decides: `{by_name}` on line {by_line} comes first and matches all it matches"),
                 "remove it, or give it a lower priority number",
+            );
+        }
+    }
+    for operator in &document.operator {
+        if operator.user.is_none() && operator.token_sha256.is_none() && operator.certificate.is_none() {
+            warnings.add(
+                &operator.name.span(),
+                format!(
+                    "nobody can be operator `{}`: nothing tells them from anybody else",
+                    operator.name.get_ref()
+                ),
+                "add `user`, `token_sha256` or `certificate`",
             );
         }
     }

@@ -8,11 +8,13 @@ mod number;
 mod progress;
 mod report;
 mod summary;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use json::json;
-pub(crate) use number::{bytes, count};
+pub(crate) use number::{bytes, count, moment};
 pub(crate) use progress::Progress;
 pub(crate) use report::{NotInspected, Report, TenantReport};
 pub(crate) use summary::{Look, summary};
+pub(crate) use table::table;

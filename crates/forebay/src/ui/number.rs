@@ -60,6 +60,14 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A moment in UTC, from microseconds since 1970: `2026-11-23 10:41:35`.
+pub(crate) fn moment(at_us: u64) -> String {
+    let mut text = Vec::new();
+    event::json::timestamp(&mut text, at_us);
+    let text = String::from_utf8_lossy(&text);
+    text.get(..19).unwrap_or(&text).replace('T', " ")
+}
+
 /// A part of a whole: `12.3 %`; nothing of nothing is a dash.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {

@@ -109,7 +109,7 @@ fn table(report: &Report) -> Table {
     let columns = titles.len();
 
     let mut table = Table::new();
-    table.load_preset("     ──            ").set_content_arrangement(ContentArrangement::Disabled);
+    table.load_preset(super::table::LOOK).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(titles);
     for tenant in shown(report) {
         table.add_row(row(tenant, report, checksums, &policy, others));

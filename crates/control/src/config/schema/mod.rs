@@ -3,6 +3,7 @@
 //! These types hold what the file says and where it says it; `check` makes a [`Config`](super::Config)
 //! of them. They are the project's own contract with its operators, so none of them is a type of another crate.
 
+mod control;
 mod inspection;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use super::value::{
     Direction, HugePages, Name, PortMode, PortRange, Prefix, Protocol, VerdictText, VlanRange,
 };
 
+pub use control::{Api, Operator, Policy, SOCKET};
 use inspection::is_default;
 pub use inspection::{
     Alerts, Data, Files, Http, Inspection, Length, OwnAlerts, OwnData, OwnFiles, OwnHttp, OwnPorts,
@@ -42,6 +44,12 @@ pub struct Document {
     pub events: Events,
     /// `[inspection]`.
     pub inspection: Inspection,
+    /// `[policy]`.
+    pub policy: Policy,
+    /// `[api]`.
+    pub api: Api,
+    /// `[[operator]]`.
+    pub operator: Vec<Operator>,
     /// `[[port]]`.
     pub port: Vec<Port>,
     /// `[[tenant]]`.
@@ -232,10 +240,12 @@ impl Default for Tunnels {
     }
 }
 
-/// `[events]`: what records carry, and how many may wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// `[events]`: where records go, what they carry, and how many may wait.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Events {
+    /// The file that the daemon writes them to.
+    pub file: String,
     /// Records that can wait for the event writer.
     pub queue_records: Whole<1024, 16_777_216>,
     /// Whether flow records carry a Community ID.
@@ -247,6 +257,7 @@ pub struct Events {
 impl Default for Events {
     fn default() -> Self {
         Self {
+            file: "/var/log/forebay/eve.json".to_owned(),
             queue_records: Whole::clamped(65_536),
             community_id: true,
             community_id_seed: Whole::clamped(0),

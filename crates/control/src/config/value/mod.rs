@@ -2,6 +2,7 @@
 //!
 //! Each type reads its own text and, in its error, says what it wants instead. Each writes itself back as it is read.
 
+mod control;
 mod inspection;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::de::{self, Unexpected, Visitor};
 
+pub use control::{Digest, ListenAddress, Role};
 pub use inspection::{Overlap, ProtocolName, Variable};
 
 /// Longest name in characters: a DNS label, so that a name can be part of a host name or a file name.
@@ -481,4 +483,4 @@ impl fmt::Display for VerdictText {
 
 text_serde!(VerdictText, numbers: false, VERDICT_WANTED);
 
-pub(super) use text_serde;
+pub(super) use {text_serde, words};

@@ -1,8 +1,12 @@
 //! The command line as people write it. Scripts rely on it: names, defaults and exit codes are a contract.
 
+mod appliance;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
+
+pub(crate) use appliance::{Changed, Conditions, Files, Policy, Remote, Steer, Tenant, Vlan};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -11,7 +15,8 @@ Exit codes:
   2  the command line cannot be understood
 
 Environment:
-  NO_COLOR  plain text, without colours";
+  NO_COLOR        plain text, without colours
+  FOREBAY_SOCKET  the daemon's socket, in place of /run/forebay/forebay.sock";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -65,10 +70,27 @@ pub(crate) enum Command {
     /// are replayed one after the other. Packets are taken at the times that the captures give them, so the same input
     /// with the same configuration gives the same output.
     Replay(Replay),
-    /// Look at a configuration file.
+    /// Say how the appliance is; the first line says whether all is well.
+    Status {
+        #[command(flatten)]
+        at: Remote,
+    },
+    /// Add, remove, change and list tenants.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Assign, release and list VLANs.
+    #[command(subcommand)]
+    Vlan(Vlan),
+    /// Add, remove, list and test steering rules.
+    #[command(subcommand)]
+    Steer(Steer),
+    /// Headquarters' policy over all tenants.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Look at a configuration file, and at the configurations of a running appliance.
     #[command(subcommand)]
     Config(Config),
-    /// Look at rule files.
+    /// Look at rule files, and load them into a running appliance.
     #[command(subcommand)]
     Rules(Rules),
     /// Print a completion script for a shell.
@@ -127,6 +149,47 @@ pub(crate) enum Config {
         #[arg(long)]
         json: bool,
     },
+    /// Show the configuration that the appliance runs, or that of a generation.
+    Show {
+        /// Number of a generation.
+        generation: Option<u32>,
+        #[command(flatten)]
+        at: Remote,
+    },
+    /// List the generations: when, who, what.
+    History {
+        #[command(flatten)]
+        at: Remote,
+    },
+    /// Show the lines in which two generations differ.
+    Diff {
+        /// Number of the older one.
+        from: u32,
+        /// Number of the newer one; the one that runs if not given.
+        to: Option<u32>,
+        #[command(flatten)]
+        at: Remote,
+    },
+    /// Go back to a generation.
+    Rollback {
+        /// Its number.
+        generation: u32,
+        #[command(flatten)]
+        to: Changed,
+    },
+    /// Let the daemon read its configuration file, and rule files that have changed, again.
+    Reload {
+        #[command(flatten)]
+        to: Changed,
+    },
+    /// Put another configuration in the place of the one that runs.
+    Replace {
+        /// The file.
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        #[command(flatten)]
+        to: Changed,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,6 +205,35 @@ pub(crate) enum Rules {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// Load rule files for a tenant of a running appliance.
+    Load {
+        /// The tenant.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Take rule files away from a tenant.
+    Unload {
+        /// The files, by name; all if none is given.
+        names: Vec<String>,
+        /// The tenant.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// Without names: the tenant has the rules that all have who have none of their own, rather than none.
+        #[arg(long)]
+        inherit: bool,
+        #[command(flatten)]
+        to: Changed,
+    },
+    /// List a tenant's rule files, and the rules of them that are not used.
+    List {
+        /// The tenant.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        #[command(flatten)]
+        at: Remote,
     },
     /// Show how a rule is understood and compiled.
     #[command(after_help = RULES_EXPLAIN_EXAMPLES)]
@@ -193,14 +285,18 @@ pub(crate) struct RuleVariable {
 }
 
 impl RuleVariable {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (name, group) =
             text.split_once('=').ok_or("give it as NAME=GROUP, such as HOME_NET=10.0.0.0/8")?;
         let name = name.trim().trim_start_matches('$');
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err("its name is A-Z, 0-9 and _, such as HOME_NET".to_owned());
         }
-        let is_ports = name.ends_with("PORT") || name.ends_with("PORTS");
-        Ok(Self { name: name.to_owned(), group: group.trim().to_owned(), is_ports })
+        Ok(Self { name: name.to_owned(), group: group.trim().to_owned(), is_ports: names_ports(name) })
     }
+}
+
+/// Whether a variable of this name stands for ports.
+pub(crate) fn names_ports(name: &str) -> bool {
+    name.ends_with("PORT") || name.ends_with("PORTS")
 }
