@@ -14,6 +14,7 @@ mod failure;
 mod man;
 mod replay;
 mod rules;
+mod token;
 mod ui;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             rules::profile(&rules, &captures, config.as_deref(), json)
         }
         Command::Rules(command) => appliance::rules(&command),
+        Command::Token { json } => token::run(json),
         Command::Completion { shell } => completion(shell),
         Command::Man { dir } => man::run(&dir),
     };

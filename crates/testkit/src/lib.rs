@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::missing_panics_doc)]
 
+pub mod link;
+
 use std::ops::Deref;
 use std::path::PathBuf;
 
@@ -40,6 +42,15 @@ impl<M: Private> Drop for OwnPool<M> {
             assert_eq!(self.0.available(), self.0.size(), "an mbuf leaked or was freed twice");
         }
     }
+}
+
+/// A program of this workspace, which must have been built: it stands beside the test's own folder.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.parent().and_then(std::path::Path::parent).expect("tests stand in target/PROFILE/deps");
+    let program = folder.join(name);
+    assert!(program.exists(), "{} is not built; run `cargo build --workspace --bins`", program.display());
+    program
 }
 
 /// The folder of real captures and rules: `FOREBAY_CORPORA`, else `../shared/corpora` beside the repository.

@@ -1,7 +1,7 @@
 //! Requests to the daemon: HTTP/1.1 over its Unix socket.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use api::Refusal;
 use http_body_util::{BodyExt, Full};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::cli::Remote;
 use crate::failure::Failure;
 
 /// What is done.
@@ -40,6 +41,7 @@ impl Method {
 #[derive(Debug)]
 pub(super) struct Client {
     socket: PathBuf,
+    token: Option<String>,
 }
 
 /// A path of these parts, whatever characters they have.
@@ -69,8 +71,8 @@ fn escaped(text: &str) -> String {
 }
 
 impl Client {
-    pub(super) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+    pub(super) fn new(at: &Remote) -> Self {
+        Self { socket: at.socket.clone(), token: at.token.clone() }
     }
 
     /// What is there.
@@ -89,6 +91,9 @@ impl Client {
             .method(method.of_http())
             .uri(format!("{}{path}", api::BASE))
             .header(hyper::header::HOST, "forebay");
+        if let Some(token) = &self.token {
+            request = request.header(hyper::header::AUTHORIZATION, format!("Bearer {token}"));
+        }
         let body = match body {
             None => Bytes::new(),
             Some(body) => {

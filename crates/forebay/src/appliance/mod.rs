@@ -104,7 +104,7 @@ pub(crate) fn steer(command: &Steer) -> Result<(), Failure> {
                 vlan: *vlan,
             };
             let verdict: SteeringVerdict =
-                Client::new(&at.socket).send(Method::Post, "/steering/test", Some(&test))?;
+                Client::new(at).send(Method::Post, "/steering/test", Some(&test))?;
             answer(at, &verdict, show::verdict)
         }
     }
@@ -114,7 +114,7 @@ pub(crate) fn steer(command: &Steer) -> Result<(), Failure> {
 pub(crate) fn policy(command: &Policy) -> Result<(), Failure> {
     match command {
         Policy::Show { at } => {
-            let client = Client::new(&at.socket);
+            let client = Client::new(at);
             let rules: RuleSet = client.get("/policy/rules")?;
             let steering = client.get::<SteeringRules>("/steering")?.policy;
             let policy = show::PolicyView { rules, steering };
@@ -152,7 +152,7 @@ pub(crate) fn config(command: &Config) -> Result<(), Failure> {
             ask(at, "/generations", |generations: &Generations| show::generations(generations))
         }
         Config::Diff { from, to, at } => {
-            let client = Client::new(&at.socket);
+            let client = Client::new(at);
             let to = match to {
                 Some(to) => *to,
                 None => client.get::<api::Config>("/config")?.generation,
@@ -230,7 +230,7 @@ fn send(
         query.push(("dry_run", "true".to_owned()));
     }
     let path = client::with_query(path, &query);
-    let change: Change = Client::new(&to.remote.socket).send(method, &path, body)?;
+    let change: Change = Client::new(&to.remote).send(method, &path, body)?;
     for warning in &change.warnings {
         crate::failure::warn(warning);
     }
@@ -245,7 +245,7 @@ fn ask<T: DeserializeOwned + Serialize>(
     path: &str,
     show: impl FnOnce(&T) -> String,
 ) -> Result<(), Failure> {
-    let value: T = Client::new(&at.socket).get(path)?;
+    let value: T = Client::new(at).get(path)?;
     answer(at, &value, show)
 }
 

@@ -18,6 +18,9 @@ pub(crate) struct Remote {
         value_hint = ValueHint::FilePath
     )]
     pub(crate) socket: PathBuf,
+    /// Token of an operator, in place of the user who asks.
+    #[arg(long, value_name = "TOKEN", env = "FOREBAY_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

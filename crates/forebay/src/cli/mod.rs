@@ -16,7 +16,8 @@ Exit codes:
 
 Environment:
   NO_COLOR        plain text, without colours
-  FOREBAY_SOCKET  the daemon's socket, in place of /run/forebay/forebay.sock";
+  FOREBAY_SOCKET  the daemon's socket, in place of /run/forebay/forebay.sock
+  FOREBAY_TOKEN   token of an operator, in place of the user who asks";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -93,6 +94,13 @@ pub(crate) enum Command {
     /// Look at rule files, and load them into a running appliance.
     #[command(subcommand)]
     Rules(Rules),
+    /// Make a token for an operator. Headquarters puts its digest into the configuration; nobody keeps the token but its
+    /// owner.
+    Token {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  forebay completion bash > /etc/bash_completion.d/forebay")]
     Completion {

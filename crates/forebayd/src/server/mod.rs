@@ -1,13 +1,14 @@
-//! The API: HTTP/1.1 and JSON over a Unix socket, whose peers the system knows by name.
+//! The API: HTTP/1.1 and JSON over a Unix socket, whose peers the system knows by name, and over TLS.
 //!
 //! In: connections. Out: answers of [`control::manager::Manager`]. Rooms: `routes` (paths and what each does), `answer`
-//! (JSON in and out, refusals, limits), `identity` (who asks), `document` (the `OpenAPI` document).
+//! (JSON in and out, refusals, limits), `identity` (who asks), `tls`, `document` (the `OpenAPI` document).
 
 mod answer;
 mod document;
 mod identity;
 mod routes;
 mod status;
+mod tls;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::unistd::{Group, chown};
 use sink::LossCounters;
-use tokio::net::UnixListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::log;
 use crate::runner::EngineRunner;
 pub(crate) use document::openapi_json;
 use identity::Peer;
+use tls::Tls;
 
 /// Connections at one time; one more waits until another is closed.
 const CONNECTIONS_MAX: usize = 128;
@@ -54,6 +57,22 @@ pub(crate) enum ServerError {
     /// The group.
     #[error("[api] group: there is no group `{0}`; make it with `groupadd --system {0}`")]
     NoGroup(String),
+    /// The address for TLS.
+    #[error("cannot listen at {address}: {source}; check [api] listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A certificate or key.
+    #[error("{}: cannot be used: {error}; check [api] certificate, key and client_ca", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: String,
+    },
     /// Threads.
     #[error("the API's thread cannot be started: {0}")]
     Thread(std::io::Error),
@@ -76,6 +95,7 @@ impl App {
 pub(crate) struct Server {
     socket: PathBuf,
     listener: std::os::unix::net::UnixListener,
+    tls: Option<Tls>,
 }
 
 /// A server that answers, on a thread of its own.
@@ -86,7 +106,7 @@ pub(crate) struct Serving {
 }
 
 impl Server {
-    /// Listens at the socket that `api` names, as seen from `folder`.
+    /// Listens at the socket that `api` names, as seen from `folder`, and for TLS if it says so.
     pub(crate) fn bind(api: &Api, folder: &Path) -> Result<Self, ServerError> {
         let socket = folder.join(&api.socket);
         let bind_error = |source| ServerError::Bind { path: socket.clone(), source };
@@ -114,7 +134,7 @@ impl Server {
         if group.is_some() {
             chown(&socket, None, group).map_err(|error| bind_error(error.into()))?;
         }
-        Ok(Self { socket, listener })
+        Ok(Self { socket, listener, tls: Tls::bind(api, folder)? })
     }
 
     /// Where it listens.
@@ -124,7 +144,7 @@ impl Server {
 
     /// Answers from now on.
     pub(crate) fn serve(self, app: App) -> Result<Serving, ServerError> {
-        let Self { socket, listener } = self;
+        let Self { socket, listener, tls } = self;
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -134,7 +154,7 @@ impl Server {
             .map_err(ServerError::Thread)?;
         let thread = std::thread::Builder::new()
             .name("api".to_owned())
-            .spawn(move || runtime.block_on(accept(listener, app, stopped)))
+            .spawn(move || runtime.block_on(accept(listener, tls, app, stopped)))
             .map_err(ServerError::Thread)?;
         Ok(Serving { socket, stop, thread })
     }
@@ -155,44 +175,84 @@ impl Serving {
 /// How long requests that are under way may take when the server stops.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
-async fn accept(listener: std::os::unix::net::UnixListener, app: App, mut stopped: watch::Receiver<bool>) {
-    let listener = match UnixListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return log::error(&format!("the API cannot listen: {error}")),
-    };
+async fn accept(
+    listener: std::os::unix::net::UnixListener,
+    tls: Option<Tls>,
+    app: App,
+    mut stopped: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let routes = routes::router(app);
-    loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            _ = stopped.changed() => break,
-        };
-        let Ok(place) = place else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopped.changed() => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Too many open files, most likely; it passes, or an operator must look.
-                log::warn(&format!("a connection to the API was not accepted: {error}"));
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let peer = stream.peer_cred().ok().map(|peer| Peer::user(peer.uid()));
-        let routes = routes.clone().layer(axum::Extension(peer));
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_MAX)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-            // A client that went away, or sent no HTTP, is told so by hyper where that can be.
-            drop(connection.await);
-            drop(place);
-        });
+    let local = accept_local(listener, &routes, &places);
+    let remote = accept_tls(tls, &routes, &places);
+    tokio::select! {
+        ended = local => report(ended),
+        ended = remote => report(ended),
+        _ = stopped.changed() => {}
     }
     // Each connection holds a place.
     drop(tokio::time::timeout(STOP_MAX, places.acquire_many(CONNECTIONS_MAX as u32)).await);
+}
+
+fn report(ended: std::io::Result<()>) {
+    if let Err(error) = ended {
+        log::error(&format!("the API does not listen any more: {error}"));
+    }
+}
+
+async fn accept_local(
+    listener: std::os::unix::net::UnixListener,
+    routes: &axum::Router,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<()> {
+    let listener = UnixListener::from_std(listener)?;
+    loop {
+        let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(()) };
+        let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
+        let peer = stream.peer_cred().ok().map(|peer| Peer::user(peer.uid()));
+        tokio::spawn(serve(stream, routes.clone().layer(axum::Extension(peer)), place));
+    }
+}
+
+async fn accept_tls(tls: Option<Tls>, routes: &axum::Router, places: &Arc<Semaphore>) -> std::io::Result<()> {
+    let Some(Tls { listener, acceptor }) = tls else { return std::future::pending().await };
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(()) };
+        let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
+        let (acceptor, routes) = (acceptor.clone(), routes.clone());
+        tokio::spawn(async move {
+            if let Some(stream) = tls::handshake(acceptor, stream).await {
+                let peer = tls::common_name(&stream).map(Peer::certificate);
+                serve(stream, routes.layer(axum::Extension(peer)), place).await;
+            }
+        });
+    }
+}
+
+/// A connection; `None` after a pause if there is none to be had.
+async fn accepted<T>(accepted: std::io::Result<T>) -> Option<T> {
+    match accepted {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            // Too many open files, most likely; it passes, or an operator must look.
+            log::warn(&format!("a connection to the API was not accepted: {error}"));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    routes: axum::Router,
+    place: OwnedSemaphorePermit,
+) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    // A client that went away, or sent no HTTP, is told so by hyper where that can be.
+    drop(connection.await);
+    drop(place);
 }

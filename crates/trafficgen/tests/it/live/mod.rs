@@ -3,17 +3,16 @@
 //! What is sent is received, or missed by the port and counted; what is received is inspected, or not for a named
 //! reason. Needs root and network namespaces; without them the tests say so and pass.
 
-mod link;
 mod receiver;
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use testkit::link::{Link, RECEIVING_INTERFACE, SENDING_INTERFACE};
 use trafficgen::pcap::PcapWriter;
 use trafficgen::trace::{TraceOptions, generate, write_trace};
 
-use link::{Link, RECEIVING_INTERFACE, SENDING_INTERFACE};
 use receiver::{Count, Receiver, Report};
 
 /// The tenants' VLANs; the trace has one more, which is nobody's.

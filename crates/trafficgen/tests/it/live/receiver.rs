@@ -17,10 +17,10 @@ use dataplane::{
 use dpdk::{Eal, HugePages};
 use serde_json::{Value, json};
 use sink::{EventThread, FileSink, OpenMode, Options, Overflow};
+use testkit::link::Link;
 use wire::TenantId;
 
 use super::VLANS;
-use super::link::Link;
 
 /// Frames and their bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

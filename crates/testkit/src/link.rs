@@ -4,19 +4,20 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The pair, silent but for what the tests send.
-pub(super) struct Link {
+#[derive(Debug)]
+pub struct Link {
     sending: String,
     receiving: String,
 }
 
 /// The interface in the sending namespace.
-pub(super) const SENDING_INTERFACE: &str = "fb-send";
+pub const SENDING_INTERFACE: &str = "fb-send";
 /// The interface in the receiving namespace.
-pub(super) const RECEIVING_INTERFACE: &str = "fb-receive";
+pub const RECEIVING_INTERFACE: &str = "fb-receive";
 
 impl Link {
     /// Makes it; `None`, with a line that starts with `SKIPPED`, where that is not possible.
-    pub(super) fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = |end| format!("fb-{}-{}-{end}", std::process::id(), NEXT.load(Ordering::Relaxed));
         let link = Self { sending: name("s"), receiving: name("r") };
@@ -52,20 +53,21 @@ impl Link {
     }
 
     /// A command that runs a program at the sending end.
-    pub(super) fn in_sending(&self, program: &str) -> Command {
+    pub fn in_sending(&self, program: &str) -> Command {
         within(&self.sending, program)
     }
 
     /// A command that runs a program at the receiving end.
-    pub(super) fn in_receiving(&self, program: &str) -> Command {
+    pub fn in_receiving(&self, program: &str) -> Command {
         within(&self.receiving, program)
     }
 
     /// Frames that the kernel dropped on their way through the pair, because its backlog was full.
-    pub(super) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         let path = format!("/sys/class/net/{SENDING_INTERFACE}/statistics/tx_dropped");
-        let output = self.in_sending("cat").arg(path).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        let output = self.in_sending("cat").arg(path).output().expect("`cat` runs in a namespace");
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().expect("the interface has a counter of dropped frames")
     }
 }
 
