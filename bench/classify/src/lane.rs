@@ -214,12 +214,16 @@ fn generation(eal: &Eal) -> Result<Generation, Box<dyn Error>> {
     let tenants = verdicts
         .iter()
         .zip(["headers", "checksum"])
-        .map(|(verdict, name)| Tenant {
-            name: Arc::from(name),
-            weight: 1,
-            flows_max: u32::MAX,
-            default_verdict: *verdict,
-            inspection: Arc::default(),
+        .zip(0..)
+        .map(|((verdict, name), identity)| {
+            Some(Tenant {
+                name: Arc::from(name),
+                identity,
+                weight: 1,
+                flows_max: u32::MAX,
+                default_verdict: *verdict,
+                inspection: Arc::default(),
+            })
         })
         .collect();
     Ok(Generation {
@@ -227,8 +231,8 @@ fn generation(eal: &Eal) -> Result<Generation, Box<dyn Error>> {
         tenants,
         vlans: VlanMap::default(),
         pipelines: vec![
-            Pipeline { name: "headers".into(), inspectors: Vec::new() },
-            Pipeline { name: "checksum".into(), inspectors: vec![Inspector::Checksum] },
+            Some(Pipeline::new("headers", Vec::new())),
+            Some(Pipeline::new("checksum", vec![Inspector::Checksum])),
         ],
         tools: Vec::new(),
         classifier: Classifier::build(eal, &rules, &verdicts, &Limits::default())?,

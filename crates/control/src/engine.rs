@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use classify::{BuildError, Classifier, Limits, PipelineId, ToolId};
-use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, TenantInspection, VlanMap};
+use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, VlanMap};
 pub use dpdk::port::DeviceError;
 use dpdk::{Device, Eal, HugePages};
 use flow::Timeout;
@@ -15,6 +15,7 @@ use wire::{ParseOptions, TenantId};
 use crate::config::schema::{self, IdleTimeouts};
 use crate::config::{self, Config, Direction, Inspector, Verdict};
 use crate::inspection::Inspections;
+use crate::numbering::{Numbering, Row};
 
 /// The hash secret of a replay whose configuration names none: the same input gives the same output.
 const REPLAY_HASH_SEED: u64 = 0;
@@ -67,7 +68,9 @@ pub fn engine_config(config: &Config, mode: Mode, random: u64) -> Result<EngineC
     })
 }
 
-/// Compiles the configuration as generation `number`. `inspections` are those of the same configuration.
+/// Compiles the configuration as generation `number`. `inspections` are those of the same configuration, and
+/// `numbering` says which row each tenant and which number each pipeline has; without one it is their place in the
+/// configuration, as for an engine that never gets another generation.
 ///
 /// # Errors
 ///
@@ -75,20 +78,83 @@ pub fn engine_config(config: &Config, mode: Mode, random: u64) -> Result<EngineC
 pub fn generation(
     config: &Config,
     inspections: &Inspections,
+    numbering: Option<&Numbering>,
     number: u32,
     eal: &Eal,
 ) -> Result<Generation, BuildError> {
-    let defaults: Vec<classify::Verdict> =
-        config.tenants.iter().map(|tenant| verdict(tenant.default_verdict)).collect();
+    let places = Places::new(config, inspections, numbering);
+    let mut tenants: Vec<Option<dataplane::Tenant>> = Vec::new();
+    let mut defaults = Vec::new();
+    for ((written, inspection), place) in config.tenants.iter().zip(&inspections.tenants).zip(&places.tenants)
+    {
+        let row = usize::from(place.row);
+        if row >= tenants.len() {
+            tenants.resize(row + 1, None);
+            // Nobody asks for a row that nobody has.
+            defaults.resize(row + 1, classify::Verdict::Shunt);
+        }
+        let default_verdict = places.verdict(written.default_verdict);
+        defaults[row] = default_verdict;
+        tenants[row] = Some(dataplane::Tenant {
+            name: written.name.as_str().into(),
+            identity: place.identity,
+            weight: u32::from(written.weight),
+            flows_max: written.flows_max,
+            default_verdict,
+            inspection: Arc::clone(inspection),
+        });
+    }
+    let mut pipelines = Vec::new();
+    for (written, &id) in config.pipelines.iter().zip(&places.pipelines) {
+        if usize::from(id) >= pipelines.len() {
+            pipelines.resize(usize::from(id) + 1, None);
+        }
+        pipelines[usize::from(id)] = Some(pipeline(written, inspections));
+    }
     let limits = Limits { table_mib_max: config.dataplane.steering_table_mib_max.get() as usize };
     Ok(Generation {
         number,
-        tenants: config.tenants.iter().zip(&inspections.tenants).map(tenant).collect(),
-        vlans: vlan_map(config),
-        pipelines: config.pipelines.iter().map(|written| pipeline(written, inspections)).collect(),
+        tenants,
+        vlans: vlan_map(config, &places),
+        pipelines,
         tools: config.tools.iter().map(|tool| tool.name.to_string()).collect(),
-        classifier: Classifier::build(eal, &steering(config), &defaults, &limits)?,
+        classifier: Classifier::build(eal, &steering_in(config, &places), &defaults, &limits)?,
     })
+}
+
+/// Which place in the dataplane the configuration's tenants and pipelines have.
+struct Places {
+    /// By tenant, in the configuration's order.
+    tenants: Vec<Row>,
+    /// By pipeline, in the order of [`pipeline_names`].
+    pipelines: Vec<u16>,
+}
+
+impl Places {
+    /// Those of a numbering; what it does not know, or everything without one, is where the configuration has it.
+    fn new(config: &Config, inspections: &Inspections, numbering: Option<&Numbering>) -> Self {
+        let tenants = (0..).zip(&config.tenants).map(|(index, tenant)| {
+            let known = numbering.and_then(|numbering| numbering.tenant(&tenant.name));
+            known.unwrap_or(Row { row: index, identity: u64::from(index) })
+        });
+        let pipelines = (0..)
+            .zip(pipeline_names(config, inspections))
+            .map(|(index, name)| numbering.and_then(|numbering| numbering.pipeline(&name)).unwrap_or(index));
+        Self { tenants: tenants.collect(), pipelines: pipelines.collect() }
+    }
+
+    fn tenant(&self, index: usize) -> TenantId {
+        self.tenants.get(index).map_or_else(|| tenant_id(index), |place| TenantId(place.row))
+    }
+
+    fn verdict(&self, written: Verdict) -> classify::Verdict {
+        match (verdict(written), written) {
+            (classify::Verdict::Pipeline(id), Verdict::Pipeline(index)) => {
+                classify::Verdict::Pipeline(self.pipelines.get(index).map_or(id, |&id| PipelineId(id)))
+            }
+            (other, _) => other,
+        }
+    }
 }
 
 /// The names of the pipelines that the dataplane has for this configuration.
@@ -96,7 +162,7 @@ pub fn pipeline_names(config: &Config, _: &Inspections) -> Vec<String> {
     config.pipelines.iter().map(|pipeline| pipeline.name.to_string()).collect()
 }
 
-/// The steering rules, in the order in which they decide.
+/// The steering rules, in the order in which they decide, with the configuration's indices.
 pub fn steering(config: &Config) -> Vec<classify::Rule> {
     let rule = |(priority, rule): (u32, &config::Rule)| classify::Rule {
         name: rule.name.to_string(),
@@ -115,6 +181,16 @@ pub fn steering(config: &Config) -> Vec<classify::Rule> {
         verdict: verdict(rule.verdict),
     };
     (0..).zip(&config.rules).map(rule).collect()
+}
+
+/// The same with the places in the dataplane.
+fn steering_in(config: &Config, places: &Places) -> Vec<classify::Rule> {
+    let place = |(rule, written): (classify::Rule, &config::Rule)| classify::Rule {
+        tenant: written.tenant.map(|tenant| places.tenant(tenant)),
+        verdict: places.verdict(written.verdict),
+        ..rule
+    };
+    steering(config).into_iter().zip(&config.rules).map(place).collect()
 }
 
 /// How much of the EAL's memory packet buffers and rings take, in MiB, rounded up. Steering rules come on top.
@@ -161,25 +237,15 @@ pub(crate) fn verdict(verdict: Verdict) -> classify::Verdict {
     }
 }
 
-fn tenant((tenant, inspection): (&config::Tenant, &Arc<TenantInspection>)) -> dataplane::Tenant {
-    dataplane::Tenant {
-        name: tenant.name.as_str().into(),
-        weight: u32::from(tenant.weight),
-        flows_max: tenant.flows_max,
-        default_verdict: verdict(tenant.default_verdict),
-        inspection: Arc::clone(inspection),
-    }
-}
-
-fn vlan_map(config: &Config) -> VlanMap {
+fn vlan_map(config: &Config, places: &Places) -> VlanMap {
     let mut vlans = VlanMap::default();
     for (index, tenant) in config.tenants.iter().enumerate() {
         for vlan in tenant.vlans.iter().flat_map(|range| range.iter()) {
-            vlans.assign(vlan, tenant_id(index));
+            vlans.assign(vlan, places.tenant(index));
         }
     }
     if let Some(index) = config.tenants.iter().position(|tenant| tenant.any_vlan) {
-        vlans.assign_rest(tenant_id(index));
+        vlans.assign_rest(places.tenant(index));
     }
     vlans
 }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::generation::Generation;
 use crate::reason::Reason;
 
 /// A number with one writer.
@@ -24,6 +25,12 @@ impl Counter {
         if n > self.0.load(Ordering::Relaxed) {
             self.0.store(n, Ordering::Relaxed);
         }
+    }
+
+    /// Adds the number to `sum`, and begins again at 0. Both belong to the calling worker.
+    fn move_to(&self, sum: &Self) {
+        sum.add(self.get());
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// The number now.
@@ -48,6 +55,11 @@ impl Traffic {
     pub fn add(&self, packets: u64, bytes: u64) {
         self.packets.add(packets);
         self.bytes.add(bytes);
+    }
+
+    fn move_to(&self, sum: &Self) {
+        self.packets.move_to(&sum.packets);
+        self.bytes.move_to(&sum.bytes);
     }
 
     /// Both numbers now.
@@ -91,7 +103,12 @@ pub struct TenantCounters {
     /// Cycles (TSC) that the tenant's pipelines took.
     pub cycles: Counter,
     not_inspected: Box<[Traffic]>,
+    /// Identity of the tenant whose counters these are.
+    owner: AtomicU64,
 }
+
+/// No tenant's identity: the row is vacant.
+const VACANT: u64 = u64::MAX;
 
 impl Default for TenantCounters {
     fn default() -> Self {
@@ -103,11 +120,31 @@ impl Default for TenantCounters {
             checksum_wrong: Counter::default(),
             cycles: Counter::default(),
             not_inspected: (0..Reason::COUNT).map(|_| Traffic::default()).collect(),
+            owner: AtomicU64::new(VACANT),
         }
     }
 }
 
 impl TenantCounters {
+    /// Whether these are the counters of the tenant with this identity.
+    pub(crate) fn is_of(&self, identity: u64) -> bool {
+        self.owner.load(Ordering::Acquire) == identity
+    }
+
+    /// Gives the row to another tenant, or to none: what was counted goes to `former`, the next begins at 0.
+    fn pass_on(&self, owner: u64, former: &Self) {
+        self.received.move_to(&former.received);
+        self.inspected.move_to(&former.inspected);
+        self.flows.move_to(&former.flows);
+        self.alerts.move_to(&former.alerts);
+        self.checksum_wrong.move_to(&former.checksum_wrong);
+        self.cycles.move_to(&former.cycles);
+        for (traffic, sum) in self.not_inspected.iter().zip(&former.not_inspected) {
+            traffic.move_to(sum);
+        }
+        self.owner.store(owner, Ordering::Release);
+    }
+
     /// Frames that were not inspected for `reason`.
     #[inline]
     pub fn not_inspected(&self, reason: Reason) -> Option<&Traffic> {
@@ -237,6 +274,8 @@ pub struct WorkerCounters {
     /// The generation this worker runs.
     pub generation: AtomicU64,
     tenants: Box<[TenantCounters]>,
+    /// Of all tenants that are no more.
+    former: TenantCounters,
 }
 
 impl WorkerCounters {
@@ -254,6 +293,7 @@ impl WorkerCounters {
             inbox_packets: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             tenants: (0..=tenants).map(|_| TenantCounters::default()).collect(),
+            former: TenantCounters::default(),
         }
     }
 
@@ -262,6 +302,32 @@ impl WorkerCounters {
     pub fn tenant(&self, tenant: usize) -> &TenantCounters {
         let last = self.tenants.len() - 1;
         &self.tenants[tenant.min(last)]
+    }
+
+    /// Rows whose tenant is no more in this generation, or is another.
+    pub(crate) fn leaving(&self, generation: &Generation) -> Vec<u16> {
+        let leaves = |&row: &u16| {
+            let owner = self.tenant(usize::from(row)).owner.load(Ordering::Relaxed);
+            owner != VACANT && Some(owner) != identity(generation, usize::from(row))
+        };
+        (0..self.tenants() as u16).filter(leaves).collect()
+    }
+
+    /// Takes over whose rows are whose; the counts of tenants that are no more go to those of [`former`](Self::former)
+    /// ones. Only the owning worker calls this.
+    pub(crate) fn adopt(&self, generation: &Generation) {
+        for (row, counters) in self.tenants.iter().take(self.tenants()).enumerate() {
+            let owner = identity(generation, row).unwrap_or(VACANT);
+            if !counters.is_of(owner) {
+                counters.pass_on(owner, &self.former);
+            }
+        }
+        self.generation.store(u64::from(generation.number), Ordering::Release);
+    }
+
+    /// What was counted for tenants that are no more.
+    pub fn former(&self) -> &TenantCounters {
+        &self.former
     }
 
     /// The row for frames that belong to no tenant.
@@ -273,4 +339,9 @@ impl WorkerCounters {
     pub fn tenants(&self) -> usize {
         self.tenants.len() - 1
     }
+}
+
+/// Identity of the tenant that has the row.
+fn identity(generation: &Generation, row: usize) -> Option<u64> {
+    generation.tenants.get(row).and_then(Option::as_ref).map(|tenant| tenant.identity)
 }

@@ -35,9 +35,11 @@ impl Distributor {
         let mut outgoing: Vec<Burst> = self.workers.iter().map(|_| Burst::new()).collect();
         let (mut burst, mut times, mut scratch) = (Burst::new(), BurstTimes::new(), Vec::new());
         let (mut next, mut before) = (0, Tsc::now());
+        let counters = Arc::clone(&self.counters);
+        counters.adopt(self.subscriber.running());
         loop {
             if self.subscriber.is_stale() {
-                self.subscriber.advance();
+                self.subscriber.advance(|generation| counters.adopt(generation));
             }
             let fed = take_fed(&self.feed, &mut ingresses);
             if self.stop.load(Ordering::Relaxed) || (!fed && ingresses.is_empty()) {

@@ -158,7 +158,6 @@ pub struct Engine {
     stop: Arc<AtomicBool>,
     end_us: Arc<AtomicU64>,
     ports: Vec<(String, dpdk::PortStatsReader)>,
-    tenants: Vec<Arc<str>>,
     captures: u64,
 }
 
@@ -193,7 +192,6 @@ impl Engine {
         let distribute = config.workers > 1 && !(rss && config.mode == Mode::Live);
 
         let generation = generation(&eal)?;
-        let tenants = generation.tenants.iter().map(|tenant| Arc::clone(&tenant.name)).collect();
         let (publisher, subscribers) = Publisher::new(generation, config.workers + usize::from(distribute));
         let mut engine = Self {
             pool,
@@ -204,7 +202,6 @@ impl Engine {
             stop: Arc::new(AtomicBool::new(false)),
             end_us: Arc::new(AtomicU64::new(0)),
             ports: Vec::new(),
-            tenants,
             captures: 0,
             eal,
         };
@@ -383,7 +380,7 @@ impl Engine {
         self.feed = None;
     }
 
-    /// Makes `next` the generation from the next burst on.
+    /// Makes `next` the generation from the next burst on; its number must be another than that of the one before.
     pub fn publish(&self, next: Generation) {
         self.publisher.publish(next);
     }
@@ -393,6 +390,12 @@ impl Engine {
         self.publisher.collect()
     }
 
+    /// How many generations are in memory: 1 when every worker runs the newest and the others are
+    /// [collected](Self::collect_generations).
+    pub fn generations_alive(&self) -> usize {
+        self.publisher.alive()
+    }
+
     /// The EAL, for building classifiers.
     pub fn eal(&self) -> &Eal {
         &self.eal
@@ -400,7 +403,7 @@ impl Engine {
 
     /// All counters added up. Exact when the workers are idle.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::read(&self.counters, &self.tenants)
+        Snapshot::read(&self.counters, &self.publisher.newest())
     }
 
     /// Every worker, and the distributor if there is one.

@@ -5,7 +5,7 @@
 //! memory is freed on the control side and never on the hot path.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use classify::{Classifier, PipelineId, Verdict};
 use crossbeam_channel::{Receiver, Sender};
@@ -19,6 +19,8 @@ use crate::pipeline::Pipeline;
 pub struct Tenant {
     /// Its name.
     pub name: Arc<str>,
+    /// Tells it from every other tenant that ever had its row; below `u64::MAX`. When it changes the row begins anew.
+    pub identity: u64,
     /// Its share of a worker's cycles relative to the others (at least 1).
     pub weight: u32,
     /// The most flows it may have in one worker's table.
@@ -75,12 +77,13 @@ impl VlanMap {
 pub struct Generation {
     /// Counts up from 1.
     pub number: u32,
-    /// By [`TenantId`].
-    pub tenants: Vec<Tenant>,
+    /// By [`TenantId`]; `None`: nobody has the row. A tenant keeps its row from generation to generation.
+    pub tenants: Vec<Option<Tenant>>,
     /// For trunk ports.
     pub vlans: VlanMap,
-    /// By `PipelineId`.
-    pub pipelines: Vec<Pipeline>,
+    /// By `PipelineId`; `None`: the pipeline is no more. A number is never given to another pipeline while the engine
+    /// runs, because flows remember it.
+    pub pipelines: Vec<Option<Pipeline>>,
     /// Names of tool ports, by `ToolId`.
     pub tools: Vec<String>,
     /// The steering rules.
@@ -91,7 +94,14 @@ impl Generation {
     /// Whether the pipeline has inspectors: if not, its packets are counted and need go no further.
     #[inline]
     pub fn inspects(&self, pipeline: PipelineId) -> bool {
-        self.pipelines.get(usize::from(pipeline.0)).is_some_and(|pipeline| !pipeline.inspectors.is_empty())
+        let pipeline = self.pipelines.get(usize::from(pipeline.0)).and_then(Option::as_ref);
+        pipeline.is_some_and(|pipeline| !pipeline.inspectors.is_empty())
+    }
+
+    /// Whether somebody has this row.
+    #[inline]
+    pub fn is_tenant(&self, tenant: TenantId) -> bool {
+        self.tenants.get(usize::from(tenant.0)).is_some_and(Option::is_some)
     }
 }
 
@@ -100,6 +110,8 @@ impl Generation {
 pub struct Publisher {
     current: Arc<Current>,
     retired: Receiver<Arc<Generation>>,
+    /// Every generation whose memory is not known to be freed.
+    known: Mutex<Vec<Weak<Generation>>>,
 }
 
 #[derive(Debug)]
@@ -132,20 +144,48 @@ impl Publisher {
                 running: Arc::clone(&first),
             })
             .collect();
-        (Self { current, retired }, subscribers)
+        let known = Mutex::new(vec![Arc::downgrade(&first)]);
+        (Self { current, retired, known }, subscribers)
     }
 
-    /// Makes `next` the generation that workers run from their next burst on.
+    /// Makes `next` the generation that workers run from their next burst on. Its number must be another than that of
+    /// the one before. A generation that no worker has come to is skipped, and freed here.
     pub fn publish(&self, next: Generation) {
-        let number = u64::from(next.number);
-        *self.current.generation.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-        self.current.number.store(number, Ordering::Release);
+        let next = Arc::new(next);
+        lock(&self.known).push(Arc::downgrade(&next));
+        let before = {
+            let mut current = lock(&self.current.generation);
+            // Under the lock, so that number and generation belong together however many publish at once.
+            self.current.number.store(u64::from(next.number), Ordering::Release);
+            std::mem::replace(&mut *current, next)
+        };
+        drop(before);
+    }
+
+    /// The generation that was published last.
+    pub fn newest(&self) -> Arc<Generation> {
+        Arc::clone(&lock(&self.current.generation))
+    }
+
+    /// How many generations are in memory: 1 when all workers run the newest and the rest are
+    /// [`collect`](Self::collect)ed.
+    pub fn alive(&self) -> usize {
+        let mut known = lock(&self.known);
+        known.retain(|generation| generation.strong_count() > 0);
+        known.len()
     }
 
     /// Frees the generations that workers have left; returns how many handles came back.
     pub fn collect(&self) -> usize {
-        self.retired.try_iter().count()
+        let count = self.retired.try_iter().count();
+        lock(&self.known).retain(|generation| generation.strong_count() > 0);
+        count
     }
+}
+
+/// A thread that panicked while it held one of these locks has left a whole value.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Subscriber {
@@ -161,9 +201,11 @@ impl Subscriber {
         self.current.number.load(Ordering::Acquire) != u64::from(self.running.number)
     }
 
-    /// Moves on to the newest generation.
-    pub fn advance(&mut self) {
-        let newest = Arc::clone(&self.current.generation.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Moves on to the newest generation, which `adopt` takes over, and gives the other back: only then, so that what
+    /// the worker let go of it is freed with it on the control side.
+    pub fn advance(&mut self, adopt: impl FnOnce(&Generation)) {
+        let newest = Arc::clone(&lock(&self.current.generation));
+        adopt(&newest);
         let left = std::mem::replace(&mut self.running, newest);
         // If the publisher is gone there is nobody to free it elsewhere, and no traffic to disturb either.
         drop(self.retired.send(left));

@@ -36,7 +36,8 @@ impl Tenancy {
         match self {
             Self::Trunk => (generation.vlans.tenant(vlans), vlans),
             Self::Access { tenant, vid } => {
-                (Some(tenant), Vlans { vids: [vid, vlans.vids[0]], count: (vlans.count + 1).min(2) })
+                let owner = generation.is_tenant(tenant).then_some(tenant);
+                (owner, Vlans { vids: [vid, vlans.vids[0]], count: (vlans.count + 1).min(2) })
             }
         }
     }

@@ -41,7 +41,7 @@ pub use inspection::{
 pub use pipeline::{Inspector, Pipeline};
 pub use reason::Reason;
 pub use records::Records;
-pub use snapshot::{Snapshot, TenantSnapshot, WorkerView};
+pub use snapshot::{FORMER, Snapshot, TenantSnapshot, WorkerView};
 pub use time::PacketTime;
 pub use worker::{DpdkPrefetch, Lane, LaneParts};
 

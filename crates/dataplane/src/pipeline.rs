@@ -60,6 +60,13 @@ pub struct Pipeline {
     pub inspectors: Vec<Inspector>,
 }
 
+impl Pipeline {
+    /// A pipeline of these inspectors.
+    pub fn new(name: &str, inspectors: Vec<Inspector>) -> Self {
+        Self { name: name.to_owned(), inspectors }
+    }
+}
+
 /// What a pipeline does, for the packet path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Plan {
@@ -98,12 +105,9 @@ mod tests {
     #[test]
     fn a_plan_logs_what_its_pipeline_names_and_nothing_else() {
         let inspectors = ["ids", "dns", "ftp"].iter().filter_map(|name| Inspector::by_name(name)).collect();
-        let plan = Plan::new(&Pipeline { name: "p".to_owned(), inspectors });
+        let plan = Plan::new(&Pipeline::new("p", inspectors));
         assert!(plan.signatures && plan.checksums == 0 && plan.reads_streams());
         assert!(plan.logs("dns") && plan.logs("ftp_data") && !plan.logs("http") && !plan.logs("alert"));
-        assert!(
-            !Plan::new(&Pipeline { name: "q".to_owned(), inspectors: vec![Inspector::Checksum] })
-                .reads_streams()
-        );
+        assert!(!Plan::new(&Pipeline::new("q", vec![Inspector::Checksum])).reads_streams());
     }
 }

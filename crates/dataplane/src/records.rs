@@ -11,7 +11,7 @@ use wire::{TenantId, Vlans};
 use classify::Verdict;
 
 use crate::counters::WorkerCounters;
-use crate::generation::Generation;
+use crate::generation::{Generation, Tenant};
 
 /// Makes a worker's flow records and hands them to the event thread.
 pub struct Records {
@@ -51,13 +51,16 @@ impl Records {
         }
     }
 
-    /// Takes over a generation's names.
+    /// Takes over a generation's names. Those of pipelines and tools that went stay: a flow whose last verdict was one
+    /// of them is recorded with it.
     pub(crate) fn adopt(&mut self, generation: &Generation) {
         // Names were checked to fit when the configuration was read; a longer one would show as empty.
         let label = |name: &str| name.parse::<Label>().unwrap_or_default();
-        self.tenants = generation.tenants.iter().map(|tenant| label(&tenant.name)).collect();
-        self.pipelines = generation.pipelines.iter().map(|pipeline| label(&pipeline.name)).collect();
-        self.tools = generation.tools.iter().map(|tool| label(tool)).collect();
+        let tenant = |tenant: &Option<Tenant>| tenant.as_ref().map(|tenant| label(&tenant.name));
+        self.tenants = generation.tenants.iter().map(|row| tenant(row).unwrap_or_default()).collect();
+        let names = generation.pipelines.iter().map(|row| row.as_ref().map(|pipeline| label(&pipeline.name)));
+        rename(&mut self.pipelines, names);
+        rename(&mut self.tools, generation.tools.iter().map(|tool| Some(label(tool))));
     }
 
     /// Records an ended flow. `at_us` is the time of the packet that ended it; a flow that timed out ended when its
@@ -154,7 +157,9 @@ impl Records {
                 EndReason::Timeout => FlowEnd::Timeout,
                 EndReason::Shutdown => FlowEnd::Shutdown,
                 EndReason::TcpReuse => FlowEnd::TcpReuse,
-                EndReason::EvictedTenantCap | EndReason::EvictedTableFull => FlowEnd::Forced,
+                EndReason::EvictedTenantCap | EndReason::EvictedTableFull | EndReason::TenantRemoved => {
+                    FlowEnd::Forced
+                }
             },
             alerted: false,
             community_id_seed: self.community_id_seed,
@@ -179,6 +184,14 @@ impl Records {
     pub(crate) fn flow_id(&self, flow: &Flow) -> u64 {
         let mixed = flow.key().hash(&self.id_seed) ^ flow.first_us().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 11).max(1)
+    }
+}
+
+/// Gives names to places; a place that gets none keeps what it had.
+fn rename(labels: &mut Vec<Label>, names: impl ExactSizeIterator<Item = Option<Label>>) {
+    labels.resize(labels.len().max(names.len()), Label::default());
+    for (label, name) in labels.iter_mut().zip(names) {
+        *label = name.unwrap_or(*label);
     }
 }
 

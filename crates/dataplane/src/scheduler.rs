@@ -38,6 +38,13 @@ impl Scheduler {
         }
     }
 
+    /// The tenant is no more, and has no work; who comes after it begins with nothing.
+    pub(crate) fn forget(&mut self, tenant: usize) {
+        if let Some(account) = self.accounts.get_mut(tenant) {
+            account.balance_cycles = 0;
+        }
+    }
+
     /// Says that the tenant has work; it gets its turn after those who have been waiting.
     #[inline]
     pub(crate) fn wake(&mut self, tenant: usize) {

@@ -7,13 +7,17 @@ use std::sync::atomic::Ordering;
 use event::Stats;
 use event::stats::{Decoder, Defrag, FlowEndStates, FlowEndTcpStates, Flows, TenantStats};
 
-use crate::counters::{Counter, Totals, WorkerCounters};
+use crate::counters::{Counter, TenantCounters, Totals, Traffic, WorkerCounters};
+use crate::generation::Generation;
 use crate::reason::Reason;
+
+/// Name of the row of tenants that are no more; no tenant can have it.
+pub const FORMER: &str = "(former)";
 
 /// One tenant's counters over all workers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TenantSnapshot {
-    /// Its name; empty for frames of no tenant.
+    /// Its name; empty for frames of no tenant, [`FORMER`] for tenants that are no more.
     pub name: String,
     /// Frames received.
     pub received: Totals,
@@ -79,8 +83,10 @@ pub struct Snapshot {
     pub flows_active: u64,
     /// Fragments held for reassembly now.
     pub fragments_held: u64,
-    /// By tenant, in the order of the configuration.
+    /// By tenant of the newest generation, in the order of their rows.
     pub tenants: Vec<TenantSnapshot>,
+    /// All tenants that are no more, together.
+    pub former: TenantSnapshot,
     /// Frames that belong to no tenant.
     pub unassigned: TenantSnapshot,
     /// Packets by kind of header; EVE's names.
@@ -90,12 +96,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads every worker's counters. Exact when the workers are idle or have ended.
-    pub(crate) fn read(workers: &[Arc<WorkerCounters>], names: &[Arc<str>]) -> Self {
-        let mut all = Self { tenants: vec![TenantSnapshot::default(); names.len()], ..Self::default() };
-        for (tenant, name) in all.tenants.iter_mut().zip(names) {
-            tenant.name = name.to_string();
+    /// Reads every worker's counters; `newest` is the generation that was published last. Exact when the workers are
+    /// idle or have ended.
+    pub(crate) fn read(workers: &[Arc<WorkerCounters>], newest: &Generation) -> Self {
+        let mut all = Self::default();
+        let mut rows = Vec::with_capacity(newest.tenants.len());
+        for tenant in &newest.tenants {
+            rows.push(tenant.as_ref().map(|tenant| (all.tenants.len(), tenant.identity)));
+            if let Some(tenant) = tenant {
+                all.tenants
+                    .push(TenantSnapshot { name: tenant.name.to_string(), ..TenantSnapshot::default() });
+            }
         }
+        all.former.name = FORMER.to_owned();
         for worker in workers {
             all.received += worker.received.total();
             add(&mut all.flows_by_protocol, &worker.flows_by_protocol);
@@ -103,9 +116,15 @@ impl Snapshot {
             add(&mut all.tcp_ended, &worker.tcp_ended);
             all.flows_active += worker.flows_active.load(Ordering::Acquire);
             all.fragments_held += worker.fragments_held.load(Ordering::Acquire);
-            for (row, tenant) in all.tenants.iter_mut().enumerate() {
-                tenant.add(worker.tenant(row));
+            for row in 0..worker.tenants() {
+                // A worker that has not come to the newest generation still counts for who had the row before.
+                let counters = worker.tenant(row);
+                let owner =
+                    rows.get(row).copied().flatten().filter(|(_, identity)| counters.is_of(*identity));
+                let tenant = owner.and_then(|(place, _)| all.tenants.get_mut(place));
+                tenant.unwrap_or(&mut all.former).add(counters);
             }
+            all.former.add(worker.former());
             all.unassigned.add(worker.unassigned());
             for (name, value) in worker.decode.named() {
                 let sum = all.decode.entry(name).or_default();
@@ -180,7 +199,7 @@ impl Snapshot {
                 fragments: decoded("fragments_ipv6"),
                 reassembled: decoded("reassembled_ipv6"),
             },
-            tenants: self.tenants.iter().map(TenantSnapshot::stats).collect(),
+            tenants: self.owned().map(TenantSnapshot::stats).collect(),
         }
     }
 
@@ -195,9 +214,14 @@ impl Snapshot {
         malformed
     }
 
-    /// Every tenant, and the frames of none if there are any.
+    /// Every tenant, and former ones if they had frames.
+    fn owned(&self) -> impl Iterator<Item = &TenantSnapshot> {
+        self.tenants.iter().chain((self.former.received.packets > 0).then_some(&self.former))
+    }
+
+    /// Every tenant, former ones if they had frames, and the frames of none if there are any.
     pub fn rows(&self) -> impl Iterator<Item = &TenantSnapshot> {
-        self.tenants.iter().chain((self.unassigned.received.packets > 0).then_some(&self.unassigned))
+        self.owned().chain((self.unassigned.received.packets > 0).then_some(&self.unassigned))
     }
 }
 
@@ -224,15 +248,14 @@ impl TenantSnapshot {
         }
     }
 
-    fn add(&mut self, counters: &crate::counters::TenantCounters) {
+    fn add(&mut self, counters: &TenantCounters) {
         self.received += counters.received.total();
         self.inspected += counters.inspected.total();
         self.flows += counters.flows.get();
         self.alerts += counters.alerts.get();
         self.checksum_wrong += counters.checksum_wrong.get();
         for reason in Reason::all() {
-            let total =
-                counters.not_inspected(reason).map(crate::counters::Traffic::total).unwrap_or_default();
+            let total = counters.not_inspected(reason).map(Traffic::total).unwrap_or_default();
             if total.packets == 0 {
                 continue;
             }

@@ -42,6 +42,8 @@ pub enum EndReason {
     EvictedTenantCap,
     /// The table was full.
     EvictedTableFull,
+    /// Its tenant is no more.
+    TenantRemoved,
 }
 
 /// No inspection state belongs to the flow.

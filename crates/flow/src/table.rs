@@ -7,6 +7,8 @@
 //! Expiry does not depend on when [`FlowTable::advance`] runs: [`FlowTable::over`] asks the flow itself, so one worker
 //! and two give the same records.
 
+mod ending;
+
 use std::io;
 
 use wire::{Packet, TenantId};
@@ -97,6 +99,8 @@ pub struct TableStats {
     pub evicted_tenant_cap: u64,
     /// Ended because the table was full.
     pub evicted_table_full: u64,
+    /// Ended because their tenant is no more.
+    pub tenant_removed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -344,6 +348,7 @@ impl<P: Prefetch> FlowTable<P> {
             EndReason::TcpReuse => &mut self.stats.reused,
             EndReason::EvictedTenantCap => &mut self.stats.evicted_tenant_cap,
             EndReason::EvictedTableFull => &mut self.stats.evicted_table_full,
+            EndReason::TenantRemoved => &mut self.stats.tenant_removed,
         };
         *counter += 1;
     }
@@ -401,20 +406,6 @@ impl<P: Prefetch> FlowTable<P> {
         }
     }
 
-    /// Ends every flow whose time is over by `now_us`, however many and however far the timers have come. What is then
-    /// left for [`drain`](Self::drain) depends on the packets alone.
-    pub fn expire_all(&mut self, now_us: u64, ended: &mut impl FnMut(&Flow, EndReason)) {
-        for list in 0..self.free_list() {
-            let mut next = self.order.front(list);
-            while let Some(entry) = next {
-                next = self.order.after(entry);
-                if self.flows.get(entry).is_some_and(|flow| now_us > self.timeouts.deadline_us(flow)) {
-                    self.end(FlowId(entry), EndReason::Timeout, ended);
-                }
-            }
-        }
-    }
-
     /// Looks at fired entries, some at a time so that their lines load together: ends what is over, puts back the rest.
     #[inline(never)]
     fn fire(&mut self, first: u32, now_us: u64, work: &mut u32, ended: &mut impl FnMut(&Flow, EndReason)) {
@@ -438,18 +429,6 @@ impl<P: Prefetch> FlowTable<P> {
                 self.end(FlowId(*entry), EndReason::Timeout, ended);
             } else {
                 self.wheel.insert(*entry, now_us, deadline_us);
-            }
-        }
-    }
-
-    /// Ends every flow: by tenant, then closed, new and established ones, each in the order in which they became so.
-    /// [`expire_all`](Self::expire_all) first, or flows that are over count as shut down.
-    pub fn drain(&mut self, ended: &mut impl FnMut(&Flow, EndReason)) {
-        for tenant in 0..self.tenants.len() as u16 {
-            for state in [FlowState::Closed, FlowState::New, FlowState::Established] {
-                while let Some(entry) = self.order.front(class_list(TenantId(tenant), state)) {
-                    self.end(FlowId(entry), EndReason::Shutdown, ended);
-                }
             }
         }
     }

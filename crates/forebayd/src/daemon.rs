@@ -73,7 +73,10 @@ pub(crate) fn run(arguments: &Cli) -> Result<(), DaemonError> {
     let events = EventThread::spawn(sink, options, |notice: Notice| log::warn(&notice.to_string()))?;
     let random = getrandom::u64().map_err(DaemonError::Random)?;
     let sizes = engine_config(config, Mode::Live, random)?;
-    let first = |eal: &_| generation(config, &start.state.inspections, start.state.number, eal);
+    let first = |eal: &_| {
+        let state = &start.state;
+        generation(config, &state.inspections, Some(&state.numbering), state.number, eal)
+    };
     let engine = Engine::start(&sizes, first, || events.producer())?;
 
     let api = config.api.clone();

@@ -67,7 +67,8 @@ impl Runner for EngineRunner {
 
     fn compile(&self, next: &State) -> Result<Generation, String> {
         let compiled = self.with(|engine| {
-            generation(&next.checked.config, &next.inspections, next.number, engine.eal())
+            let (config, numbering) = (&next.checked.config, Some(&next.numbering));
+            generation(config, &next.inspections, numbering, next.number, engine.eal())
                 .map_err(|error| error.to_string())
         });
         compiled.unwrap_or_else(|| Err("the daemon is ending".to_owned()))

@@ -51,7 +51,10 @@ pub(crate) struct Inspection {
     flows: Vec<Option<Box<InspectedFlow>>>,
     free: Vec<u32>,
     tenants: Vec<TenantState>,
+    /// By `PipelineId`; those of pipelines that went stay, for flows that they inspected.
     plans: Vec<Plan>,
+    /// What a row that nobody has inspects by.
+    nobody: Arc<TenantInspection>,
     /// Flows that ended and whose last packet is through.
     over: Vec<u32>,
     /// How frames are parsed.
@@ -83,6 +86,7 @@ impl Inspection {
             free: Vec::new(),
             tenants: Vec::new(),
             plans: Vec::new(),
+            nobody: Arc::default(),
             over: Vec::new(),
             parse,
         }
@@ -90,20 +94,31 @@ impl Inspection {
 
     /// Takes over a generation. A tenant whose configuration is the same keeps what it has.
     pub(crate) fn adopt(&mut self, generation: &Generation) {
-        self.plans = generation.pipelines.iter().map(Plan::new).collect();
+        self.plans.resize(self.plans.len().max(generation.pipelines.len()), Plan::default());
+        for (plan, pipeline) in self.plans.iter_mut().zip(&generation.pipelines) {
+            *plan = pipeline.as_ref().map_or(*plan, Plan::new);
+        }
         self.tenants.truncate(generation.tenants.len());
         for (row, tenant) in generation.tenants.iter().enumerate() {
+            let config = tenant.as_ref().map_or(&self.nobody, |tenant| &tenant.inspection);
             match self.tenants.get_mut(row) {
-                Some(state) if Arc::ptr_eq(&state.config, &tenant.inspection) => {}
+                Some(state) if Arc::ptr_eq(&state.config, config) => {}
                 Some(state) => {
                     let used = std::mem::replace(&mut state.budget, StreamBudget::new(0));
-                    *state = TenantState::new(&tenant.inspection);
+                    *state = TenantState::new(config);
                     // Streams that are under way have their memory still.
                     state.budget = used;
-                    state.budget.set_max(tenant.inspection.stream_bytes_max);
+                    state.budget.set_max(config.stream_bytes_max);
                 }
-                None => self.tenants.push(TenantState::new(&tenant.inspection)),
+                None => self.tenants.push(TenantState::new(config)),
             }
+        }
+    }
+
+    /// A tenant is no more, and all of its flows are settled: who has its row next begins with nothing.
+    pub(crate) fn forget(&mut self, tenant: TenantId) {
+        if let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) {
+            *state = TenantState::new(&self.nobody);
         }
     }
 

@@ -128,6 +128,13 @@ impl Path {
         self.publish_held();
     }
 
+    /// Gives up the datagrams of a tenant that is no more.
+    pub(super) fn give_up_fragments(&mut self, tenant: TenantId) {
+        let (counters, held) = (&self.counters, &mut self.fragments_held);
+        self.defrag.remove_tenant(tenant, |lost| count_lost(counters, held, lost));
+        self.publish_held();
+    }
+
     /// Gives up every datagram that is not complete.
     pub(super) fn drain_fragments(&mut self) {
         let (counters, held) = (&self.counters, &mut self.fragments_held);

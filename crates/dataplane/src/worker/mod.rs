@@ -172,10 +172,8 @@ impl Worker {
         let mut flushed = before;
         loop {
             if self.0.subscriber.is_stale() {
-                // What waits in the inboxes was steered by the old generation, and is inspected by it.
-                self.0.lane.inspect(u64::MAX);
-                self.0.subscriber.advance();
-                self.0.lane.adopt(self.0.subscriber.running());
+                let Parts { subscriber, lane, .. } = &mut self.0;
+                subscriber.advance(|generation| lane.adopt(generation));
             }
             let polled = self.poll(&mut ingresses, &mut next, &mut burst, &mut times);
             let received = !burst.is_empty();
@@ -290,8 +288,10 @@ impl Lane {
         Ok(Self { slots: vec![Slot::default(); BURST_MAX].into(), path })
     }
 
-    /// Takes over what a generation says about tenants.
+    /// Takes over a generation. What waits in the inboxes was steered by the one before, and is inspected by it first;
+    /// what tenants have that are no more ends.
     pub fn adopt(&mut self, generation: &Generation) {
+        self.path.inspect(u64::MAX);
         self.path.adopt(generation);
     }
 
@@ -309,15 +309,34 @@ impl Lane {
 }
 
 impl Path {
-    /// Takes over what a generation says about tenants.
+    /// Takes over a generation; no packet waits in an inbox.
     fn adopt(&mut self, generation: &Generation) {
+        for row in self.counters.leaving(generation) {
+            self.dismiss(TenantId(row));
+        }
         for (row, tenant) in generation.tenants.iter().enumerate() {
+            let Some(tenant) = tenant else { continue };
             self.scheduler.set_weight(row, tenant.weight);
             self.table.set_flows_max(TenantId(row as u16), tenant.flows_max);
         }
         self.records.adopt(generation);
         self.inspection.adopt(generation);
-        self.counters.generation.store(u64::from(generation.number), Ordering::Release);
+        self.counters.adopt(generation);
+    }
+
+    /// Ends what a tenant has that is no more: records of its flows and alerts carry its name still, and what is
+    /// counted is counted for it.
+    #[cold]
+    fn dismiss(&mut self, tenant: TenantId) {
+        let (records, now_us) = (&mut self.records, self.latest_us);
+        self.table.end_tenant(tenant, now_us, &mut |flow, reason| {
+            records.flow_ended(flow, reason, Some(now_us));
+        });
+        self.inspection.settle(records);
+        self.inspection.forget(tenant);
+        self.give_up_fragments(tenant);
+        self.scheduler.forget(usize::from(tenant.0));
+        self.counters.flows_active.store(u64::from(self.table.len()), Ordering::Relaxed);
     }
 
     /// Moves time on when no packet came.

@@ -55,22 +55,22 @@ pub(crate) fn generation(
     Ok(Generation {
         number,
         tenants: (0..tenants)
-            .map(|tenant| Tenant {
-                name: Arc::from(format!("tenant-{tenant}")),
-                weight: 1,
-                flows_max: u32::MAX,
-                default_verdict: default,
-                inspection: Arc::default(),
+            .map(|tenant| {
+                Some(Tenant {
+                    name: Arc::from(format!("tenant-{tenant}")),
+                    identity: u64::from(tenant),
+                    weight: 1,
+                    flows_max: u32::MAX,
+                    default_verdict: default,
+                    inspection: Arc::default(),
+                })
             })
             .collect(),
         vlans,
         pipelines: vec![
-            Pipeline { name: "headers".into(), inspectors: Vec::new() },
-            Pipeline { name: "checksum".into(), inspectors: vec![Inspector::Checksum] },
-            Pipeline {
-                name: "full".into(),
-                inspectors: Inspector::all().map(|(_, inspector)| inspector).collect(),
-            },
+            Some(Pipeline::new("headers", Vec::new())),
+            Some(Pipeline::new("checksum", vec![Inspector::Checksum])),
+            Some(Pipeline::new("full", Inspector::all().map(|(_, inspector)| inspector).collect())),
         ],
         tools: Vec::new(),
         classifier: Classifier::build(eal, rules, &vec![default; usize::from(tenants)], &Limits::default())?,
@@ -108,7 +108,7 @@ pub(crate) fn inspect(
     let mut inspection = Some(Arc::new(inspection));
     let compiled = |eal: &Eal| {
         let mut generation = generation(eal, 1, tenants, default, rules)?;
-        if let (Some(tenant), Some(inspection)) = (generation.tenants.first_mut(), inspection.take()) {
+        if let (Some(Some(tenant)), Some(inspection)) = (generation.tenants.first_mut(), inspection.take()) {
             tenant.inspection = inspection;
         }
         Ok(generation)

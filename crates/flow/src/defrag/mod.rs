@@ -206,6 +206,20 @@ impl Defrag {
         self.report(lost);
     }
 
+    /// Gives up what a tenant has that is no more, and forgets the tenant; reports as [`expire`](Self::expire) does.
+    pub fn remove_tenant(&mut self, tenant: TenantId, lost: impl FnMut(Lost)) {
+        let index = usize::from(tenant.0);
+        while let Some(order) = self.tenants.get(index).map(|tenant| tenant.order)
+            && let Some(oldest) = self.trackers.oldest_of(order, None)
+        {
+            self.give_up(oldest, DropReason::TenantRemoved);
+        }
+        self.report(lost);
+        if let Some(tenant) = self.tenants.get_mut(index) {
+            *tenant = Tenant::default();
+        }
+    }
+
     /// A tenant's counts; zero for one never seen.
     pub fn stats(&self, tenant: TenantId) -> Stats {
         self.tenants.get(usize::from(tenant.0)).map(|tenant| tenant.stats).unwrap_or_default()

@@ -56,11 +56,13 @@ pub enum DropReason {
     Timeout,
     /// Not complete when reassembly ended.
     Shutdown,
+    /// Not complete when its tenant was removed.
+    TenantRemoved,
 }
 
 impl DropReason {
     /// Every reason, in the order of [`index`](Self::index).
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::Empty,
         Self::Unaligned,
@@ -73,6 +75,7 @@ impl DropReason {
         Self::Overlap,
         Self::Timeout,
         Self::Shutdown,
+        Self::TenantRemoved,
     ];
 
     /// How many reasons there are.
@@ -99,6 +102,7 @@ impl DropReason {
             Self::Overlap => "defrag_overlap",
             Self::Timeout => "defrag_timeout",
             Self::Shutdown => "defrag_shutdown",
+            Self::TenantRemoved => "defrag_tenant_removed",
         }
     }
 }

@@ -378,3 +378,21 @@ fn unusable_limits_are_refused() {
     let error = Defrag::new(Config { timeout_ms: 0, ..Config::default() }).err().unwrap();
     assert_eq!(error.to_string(), "defrag: timeout_ms is 0; set it to at least 1");
 }
+
+/// What a removed tenant held is lost under a name of its own; another tenant's datagrams stay.
+#[test]
+fn a_removed_tenant_holds_nothing() {
+    let mut defrag = defrag(Policy::Bsd);
+    for tenant in [FIRST, TenantId(1)] {
+        let frame = around(4).frame(&a(8));
+        assert_eq!(Got::from(defrag.push(&frame, &parse(&frame), tenant, 0)), Got::Held);
+    }
+    let mut all = Vec::new();
+    defrag.remove_tenant(FIRST, |lost| all.push(lost));
+    assert_eq!(of_reason(&all, DropReason::TenantRemoved), (1, 1));
+    assert_eq!((all.len(), all[0].tenant, defrag.trackers()), (1, FIRST, 1));
+    assert_eq!(defrag.stats(FIRST), flow::defrag::Stats::default());
+    defrag.remove_tenant(TenantId(9), |lost| panic!("{lost:?}"));
+    balanced(&defrag);
+    assert_eq!(drained(&mut defrag).len(), 1);
+}

@@ -38,6 +38,29 @@ fn memory_is_within_the_budget() {
     }
 }
 
+/// A tenant that is removed takes all of its flows with it, and none of another's; its row can be filled again.
+#[test]
+fn a_tenant_that_is_no_more_has_no_flows() {
+    let mut table = table(100, 2, Timeouts::default());
+    for n in 0..30 {
+        connect(&mut table, 0, n, START, n < 5);
+        connect(&mut table, 1, n, START, n < 5);
+    }
+    let mut out = Vec::new();
+    table.end_tenant(TenantId(0), START + 1, &mut |flow, reason| out.push((flow.key().tenant(), reason)));
+    assert_eq!(out, vec![(TenantId(0), EndReason::TenantRemoved); 30]);
+    assert_eq!((table.tenant_len(TenantId(0)), table.tenant_len(TenantId(1))), (0, 30));
+    assert_eq!((table.len(), table.stats().tenant_removed), (30, 30));
+    table.end_tenant(TenantId(7), START, &mut |_, _| panic!("no such tenant"));
+    connect(&mut table, 0, 1, START + 2, false);
+    // A flow whose time was over has ended by itself, whenever that is noticed.
+    out.clear();
+    let later = START + 10 * 3600 * SECOND;
+    table.end_tenant(TenantId(0), later, &mut |flow, reason| out.push((flow.key().tenant(), reason)));
+    assert_eq!(out, [(TenantId(0), EndReason::Timeout)]);
+    assert_eq!(table.len(), 30);
+}
+
 /// A tenant that opens flows as fast as it can pushes out its own, half-open ones first, and nobody else's.
 #[test]
 fn a_flood_evicts_only_its_own_tenant() {

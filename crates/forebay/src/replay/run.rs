@@ -58,7 +58,7 @@ pub(super) fn run(
     };
     // A replay's hash secret is fixed, so nothing random is drawn.
     let engine_config = engine_config(config, Mode::Replay, 0)?;
-    let first = |eal: &_| generation(config, &signatures.inspections, 1, eal);
+    let first = |eal: &_| generation(config, &signatures.inspections, None, 1, eal);
     let mut engine = Engine::start(&engine_config, first, || events.producer()).map_err(blame)?;
     let watch = Watch { interrupt: &interrupt, write_failure: &write_failure };
     let (started, end) = feed(&mut engine, config, input, &watch).map_err(blame)?;

@@ -227,21 +227,21 @@ fn generation(eal: &Eal, inspections: usize) -> Result<Generation, classify::Bui
     let default_verdict = Verdict::Pipeline(PipelineId(0));
     let mut vlans = VlanMap::default();
     (0..).zip(VLANS).for_each(|(tenant, vlan)| vlans.assign(vlan, TenantId(tenant)));
-    let tenant = |vlan: u16| Tenant {
-        name: Arc::from(format!("vlan-{vlan}")),
-        weight: 1,
-        flows_max: u32::MAX,
-        default_verdict,
-        inspection: Arc::default(),
+    let tenant = |vlan: u16| {
+        Some(Tenant {
+            name: Arc::from(format!("vlan-{vlan}")),
+            identity: u64::from(vlan),
+            weight: 1,
+            flows_max: u32::MAX,
+            default_verdict,
+            inspection: Arc::default(),
+        })
     };
     Ok(Generation {
         number: 1,
         tenants: VLANS.map(tenant).into(),
         vlans,
-        pipelines: vec![Pipeline {
-            name: "checksum".into(),
-            inspectors: vec![Inspector::Checksum; inspections],
-        }],
+        pipelines: vec![Some(Pipeline::new("checksum", vec![Inspector::Checksum; inspections]))],
         tools: Vec::new(),
         classifier: Classifier::build(eal, &[], &[default_verdict; VLANS.len()], &Limits::default())?,
     })
