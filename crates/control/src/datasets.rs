@@ -36,13 +36,23 @@ pub(crate) fn read(folder: &Path, tenant: &str, file: &str) -> io::Result<Option
 /// The first file that cannot be written; those before it are.
 pub fn keep(config: &Config, inspections: &Inspections) -> Result<(), KeepError> {
     for (tenant, inspection) in config.tenants.iter().zip(&inspections.tenants) {
-        let Some(folder) = &tenant.inspection.rules.dataset_folder else { continue };
-        for (file, text) in inspection.hosts.datasets().states() {
-            let path = folder.join(tenant.name.as_str()).join(file);
-            write(&path, &text).map_err(|source| KeepError { path, source })?;
+        let name = tenant.name.as_str();
+        let own = (&tenant.inspection.rules, name.to_owned(), &inspection.own);
+        let policy = (&config.policy.rules, of_policy(name), &inspection.policy);
+        for (source, of_tenant, layer) in [own, policy] {
+            let (Some(folder), Some(layer)) = (&source.dataset_folder, layer) else { continue };
+            for (file, text) in layer.hosts.datasets().states() {
+                let path = folder.join(&of_tenant).join(file);
+                write(&path, &text).map_err(|source| KeepError { path, source })?;
+            }
         }
     }
     Ok(())
+}
+
+/// The folder of what the policy's rules keep of a tenant; no tenant can have its name.
+pub(crate) fn of_policy(tenant: &str) -> String {
+    format!("{tenant}.policy")
 }
 
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use classify::{BuildError, Classifier, Limits, PipelineId, ToolId};
-use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, VlanMap};
+use dataplane::{EngineConfig, Generation, Mode, PacketMeta, PortSpec, Then, VlanMap};
 pub use dpdk::port::DeviceError;
 use dpdk::{Device, Eal, HugePages};
 use flow::Timeout;
@@ -104,12 +104,14 @@ pub fn generation(
             inspection: Arc::clone(inspection),
         });
     }
+    let configured = config.pipelines.iter().map(|written| pipeline(written, inspections));
+    let laid_over = places.overlay.0.iter().map(|(pipeline, _)| pipeline.clone());
     let mut pipelines = Vec::new();
-    for (written, &id) in config.pipelines.iter().zip(&places.pipelines) {
+    for (pipeline, &id) in configured.chain(laid_over).zip(&places.pipelines) {
         if usize::from(id) >= pipelines.len() {
             pipelines.resize(usize::from(id) + 1, None);
         }
-        pipelines[usize::from(id)] = Some(pipeline(written, inspections));
+        pipelines[usize::from(id)] = Some(pipeline);
     }
     let limits = Limits { table_mib_max: config.dataplane.steering_table_mib_max.get() as usize };
     Ok(Generation {
@@ -128,6 +130,9 @@ struct Places {
     tenants: Vec<Row>,
     /// By pipeline, in the order of [`pipeline_names`].
     pipelines: Vec<u16>,
+    /// How many of those are configured; the others are the overlay's.
+    configured: usize,
+    overlay: Overlay,
 }
 
 impl Places {
@@ -140,26 +145,75 @@ impl Places {
         let pipelines = (0..)
             .zip(pipeline_names(config, inspections))
             .map(|(index, name)| numbering.and_then(|numbering| numbering.pipeline(&name)).unwrap_or(index));
-        Self { tenants: tenants.collect(), pipelines: pipelines.collect() }
+        Self {
+            tenants: tenants.collect(),
+            pipelines: pipelines.collect(),
+            configured: config.pipelines.len(),
+            overlay: Overlay::new(config, inspections.policy.is_some()),
+        }
     }
 
     fn tenant(&self, index: usize) -> TenantId {
         self.tenants.get(index).map_or_else(|| tenant_id(index), |place| TenantId(place.row))
     }
 
+    /// What a tenant's default or a rule of `[[steer]]` becomes: the policy's rules come first.
     fn verdict(&self, written: Verdict) -> classify::Verdict {
-        match (verdict(written), written) {
-            (classify::Verdict::Pipeline(id), Verdict::Pipeline(index)) => {
-                classify::Verdict::Pipeline(self.pipelines.get(index).map_or(id, |&id| PipelineId(id)))
-            }
-            (other, _) => other,
+        let place = match written {
+            Verdict::Pipeline(index) => Some(index),
+            other => self.overlay.place(other).map(|place| self.configured + place),
+        };
+        let id = place.and_then(|place| self.pipelines.get(place));
+        id.map_or_else(|| verdict(written), |&id| classify::Verdict::Pipeline(PipelineId(id)))
+    }
+
+    /// What a rule of `[[policy.steer]]` becomes: headquarters may take a flow out of its own sight.
+    fn policy_verdict(&self, written: Verdict) -> classify::Verdict {
+        match written {
+            Verdict::Pipeline(_) => self.verdict(written),
+            other => verdict(other),
         }
     }
 }
 
-/// The names of the pipelines that the dataplane has for this configuration.
-pub fn pipeline_names(config: &Config, _: &Inspections) -> Vec<String> {
-    config.pipelines.iter().map(|pipeline| pipeline.name.to_string()).collect()
+/// The names of the pipelines that the dataplane has for this configuration: the configured ones, and where there is a
+/// policy those by which flows come before its rules that their tenant does not want to be looked into.
+pub fn pipeline_names(config: &Config, inspections: &Inspections) -> Vec<String> {
+    let configured = config.pipelines.iter().map(|pipeline| pipeline.name.to_string());
+    let overlay = Overlay::new(config, inspections.policy.is_some());
+    configured.chain(overlay.0.into_iter().map(|(pipeline, _)| pipeline.name)).collect()
+}
+
+/// What the policy lays over verdicts: for each by which a flow would not be inspected, a pipeline that has the policy's
+/// rules look at the flow first. Its name has characters that no configured one can have.
+#[derive(Default)]
+struct Overlay(Vec<(dataplane::Pipeline, Verdict)>);
+
+impl Overlay {
+    /// `policy`: whether headquarters has rules. If not, nothing is laid over anything.
+    fn new(config: &Config, policy: bool) -> Self {
+        if !policy {
+            return Self::default();
+        }
+        let before = |then: Then, name: &str| dataplane::Pipeline {
+            then,
+            ..dataplane::Pipeline::new(name, vec![Inspector::Policy])
+        };
+        let mut all = vec![
+            (before(Then::Shunt, "(shunt)"), Verdict::Shunt),
+            (before(Then::Drop, "(drop)"), Verdict::Drop),
+        ];
+        all.extend(config.tools.iter().enumerate().map(|(index, tool)| {
+            let name = format!("(tool {})", tool.name.as_str());
+            (before(Then::Tool(ToolId(index as u16)), &name), Verdict::Tool(index))
+        }));
+        Self(all)
+    }
+
+    /// The place of a verdict's pipeline, behind the configured ones.
+    fn place(&self, verdict: Verdict) -> Option<usize> {
+        self.0.iter().position(|(_, covered)| *covered == verdict)
+    }
 }
 
 /// The steering rules, in the order in which they decide, with the configuration's indices.
@@ -187,7 +241,11 @@ pub fn steering(config: &Config) -> Vec<classify::Rule> {
 fn steering_in(config: &Config, places: &Places) -> Vec<classify::Rule> {
     let place = |(rule, written): (classify::Rule, &config::Rule)| classify::Rule {
         tenant: written.tenant.map(|tenant| places.tenant(tenant)),
-        verdict: places.verdict(written.verdict),
+        verdict: if written.policy {
+            places.policy_verdict(written.verdict)
+        } else {
+            places.verdict(written.verdict)
+        },
         ..rule
     };
     steering(config).into_iter().zip(&config.rules).map(place).collect()
@@ -250,13 +308,12 @@ fn vlan_map(config: &Config, places: &Places) -> VlanMap {
     vlans
 }
 
-/// Where nobody has rules, nothing runs them.
+/// Where nobody has rules, nothing runs them; where there is a policy, its rules run in every pipeline.
 fn pipeline(pipeline: &config::Pipeline, inspections: &Inspections) -> dataplane::Pipeline {
     let runs = |inspector: &Inspector| *inspector != Inspector::Ids || !inspections.rules.is_empty();
-    dataplane::Pipeline {
-        name: pipeline.name.to_string(),
-        inspectors: pipeline.inspectors.iter().copied().filter(runs).collect(),
-    }
+    let policy = inspections.policy.is_some().then_some(Inspector::Policy);
+    let written = pipeline.inspectors.iter().copied().filter(runs);
+    dataplane::Pipeline::new(pipeline.name.as_str(), policy.into_iter().chain(written).collect())
 }
 
 fn timeouts(written: &schema::Timeouts) -> flow::Timeouts {

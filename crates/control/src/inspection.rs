@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use analyze::{DecompressLimits, Hashes, HttpLimits, PortList, WindowLimits};
 use app::Buffer;
-use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, TenantInspection};
+use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, RuleLayer, TenantInspection};
 use flow::stream::StreamConfig;
 use rules::ir::{AppCondition, FileHash};
 use signature::{Hosts, Options, RuleSet, StateError};
@@ -74,12 +74,18 @@ pub fn inspections_after(
     };
     let policy = load(&config.policy.rules, loader)?;
     let before: HashMap<&str, Before<'_>> = previous
-        .filter(|(_, inspections)| same(inspections.policy.as_ref(), policy.as_ref()))
         .into_iter()
         .flat_map(|(config, inspections)| {
             let inspected = inspections.tenants.iter().zip(&inspections.loaded);
             config.tenants.iter().zip(inspected).map(|(tenant, (inspection, loaded))| {
-                (tenant.name.as_str(), (&tenant.inspection, inspection, loaded.as_ref()))
+                let known = Before {
+                    written: &tenant.inspection,
+                    inspection,
+                    loaded: loaded.as_ref(),
+                    policy_source: &config.policy.rules,
+                    policy: inspections.policy.as_ref(),
+                };
+                (tenant.name.as_str(), known)
             })
         })
         .collect();
@@ -87,16 +93,40 @@ pub fn inspections_after(
     let (mut tenants, mut all) =
         (Vec::with_capacity(config.tenants.len()), Vec::with_capacity(config.tenants.len()));
     for tenant in &config.tenants {
-        let loaded = load(&tenant.inspection.rules, loader)?;
-        let unchanged = before.get(tenant.name.as_str()).filter(|(inspection, _, known)| {
-            **inspection == tenant.inspection && same(*known, loaded.as_ref())
+        let (written, name) = (&tenant.inspection, tenant.name.as_str());
+        let loaded = load(&written.rules, loader)?;
+        let known = before.get(name);
+        let own_before =
+            known.filter(|known| *known.written == *written && same(known.loaded, loaded.as_ref()));
+        // How much it may remember, and whether costs are noted, a tenant's settings say for both layers.
+        let policy_before = known.filter(|known| {
+            *known.policy_source == config.policy.rules
+                && same(known.policy, policy.as_ref())
+                && known.written.host_entries_max == written.host_entries_max
+                && known.written.profile == written.profile
         });
-        tenants.push(if let Some((_, inspection, _)) = unchanged {
-            Arc::clone(inspection)
-        } else {
-            let set = loaded.as_ref().map(|loaded| &loaded.set);
-            let hosts = hosts(&tenant.inspection, tenant.name.as_str(), set)?;
-            Arc::new(inspection(&tenant.inspection, set, hosts))
+        tenants.push(match (own_before, policy_before) {
+            (Some(known), Some(_)) => Arc::clone(known.inspection),
+            _ => {
+                let own = match own_before {
+                    Some(known) => known.inspection.own.clone(),
+                    None => layer(written, &written.rules, name, loaded.as_ref())?,
+                };
+                let policy = match policy_before {
+                    Some(known) => known.inspection.policy.clone(),
+                    None => {
+                        let folder = datasets::of_policy(name);
+                        layer(written, &config.policy.rules, &folder, policy.as_ref())?
+                    }
+                };
+                let mut next = inspection(written, policy, own);
+                if let Some(known) = known {
+                    // Connections that are awaited and hosts that are tagged are so whatever the rules are now.
+                    next.announced = Arc::clone(&known.inspection.announced);
+                    next.tagged = Arc::clone(&known.inspection.tagged);
+                }
+                Arc::new(next)
+            }
         });
         if let Some(loaded) = &loaded
             && !rules.iter().any(|known| Arc::ptr_eq(known, loaded))
@@ -108,8 +138,18 @@ pub fn inspections_after(
     Ok(Inspections { tenants, loaded: all, policy, rules })
 }
 
-/// What a tenant had before: how it was to be inspected, what came of that, and its rules.
-type Before<'a> = (&'a config::Inspection, &'a Arc<TenantInspection>, Option<&'a Arc<Loaded>>);
+/// What a tenant had before.
+struct Before<'a> {
+    /// How it was to be inspected.
+    written: &'a config::Inspection,
+    /// What came of that.
+    inspection: &'a Arc<TenantInspection>,
+    /// Its rules.
+    loaded: Option<&'a Arc<Loaded>>,
+    /// Where the policy's rules were from, and they.
+    policy_source: &'a config::RuleSource,
+    policy: Option<&'a Arc<Loaded>>,
+}
 
 /// Whether two are the same set of rules, or both none.
 fn same(one: Option<&Arc<Loaded>>, other: Option<&Arc<Loaded>>) -> bool {
@@ -120,31 +160,40 @@ fn same(one: Option<&Arc<Loaded>>, other: Option<&Arc<Loaded>>) -> bool {
     }
 }
 
-/// What the rules of a tenant remember.
-fn hosts(
+/// A layer of a tenant's rules from `source`, with what they remember; `folder` is where its sets of data are kept.
+fn layer(
     written: &config::Inspection,
-    tenant: &str,
-    rules: Option<&Arc<RuleSet>>,
-) -> Result<Hosts, StateError> {
-    let Some(rules) = rules else { return Ok(Hosts::new(written.host_entries_max)) };
-    let folder = written.rules.dataset_folder.as_ref();
+    source: &config::RuleSource,
+    folder: &str,
+    loaded: Option<&Arc<Loaded>>,
+) -> Result<Option<RuleLayer>, StateError> {
+    let Some(rules) = loaded.map(|loaded| &loaded.set) else { return Ok(None) };
+    let kept = source.dataset_folder.as_ref();
     let hosts = Hosts::with_datasets(written.host_entries_max, rules, &|file| {
-        folder.map_or(Ok(None), |folder| datasets::read(folder, tenant, file))
+        kept.map_or(Ok(None), |kept| datasets::read(kept, folder, file))
     })?;
-    Ok(if written.profile { hosts.profiled(rules) } else { hosts })
+    let hosts = if written.profile { hosts.profiled(rules) } else { hosts };
+    Ok(Some(RuleLayer { rules: Arc::clone(rules), hosts: Arc::new(hosts) }))
 }
 
-fn inspection(written: &config::Inspection, rules: Option<&Arc<RuleSet>>, hosts: Hosts) -> TenantInspection {
+fn inspection(
+    written: &config::Inspection,
+    policy: Option<RuleLayer>,
+    own: Option<RuleLayer>,
+) -> TenantInspection {
     let stream = &written.stream;
     TenantInspection {
-        rules: rules.map(Arc::clone),
-        hosts: Arc::new(hosts),
+        analyze: analyze(
+            &written.protocols,
+            [&policy, &own].map(|layer| layer.as_ref().map(|layer| &*layer.rules)),
+        ),
+        policy,
+        own,
         announced: Arc::default(),
         tagged: Arc::default(),
         signature: Options { alerts_max: written.alerts.per_packet_max.get() as usize, ..Options::default() },
         stream: stream_config(stream),
         stream_bytes_max: (stream.memory_mib.get() as usize) << 20,
-        analyze: analyze(&written.protocols, rules),
         verify_checksums: stream.verify_checksums != config::Verify::Off,
         alert: AlertOptions {
             payload: written.alerts.payload,
@@ -191,7 +240,8 @@ fn stream_config(written: &schema::Stream) -> StreamConfig {
     }
 }
 
-fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze::Config {
+/// How protocols are read for the rules of both layers.
+fn analyze(written: &schema::Protocols, rules: [Option<&RuleSet>; 2]) -> analyze::Config {
     let mut config = analyze::Config::default();
     config.limits.transactions_max = written.transactions_max.get() as usize;
     let hashes = hashes(rules);
@@ -231,7 +281,8 @@ fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze
     config.enabled = written.disabled.iter().fold(analyze::Protocols::ALL, |all, name| all.without(name.0));
     config.ports = ports(&written.ports);
     let asks = |buffers: &[Buffer]| {
-        let mut groups = rules.iter().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.groups);
+        let mut groups =
+            rules.iter().flatten().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.groups);
         groups.any(|group| buffers.contains(&group.buffer))
     };
     config.ja3 = asks(&[Buffer::Ja3Hash, Buffer::Ja3String, Buffer::Ja3sHash, Buffer::Ja3sString]);
@@ -246,8 +297,9 @@ fn analyze(written: &schema::Protocols, rules: Option<&Arc<RuleSet>>) -> analyze
 }
 
 /// Hashes of files that rules ask for.
-fn hashes(rules: Option<&Arc<RuleSet>>) -> Hashes {
-    let conditions = || rules.into_iter().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.app);
+fn hashes(rules: [Option<&RuleSet>; 2]) -> Hashes {
+    let conditions =
+        || rules.into_iter().flatten().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.app);
     let asks = |wanted| {
         conditions()
             .any(|condition| matches!(condition, AppCondition::FileHash { kind, .. } if *kind == wanted))

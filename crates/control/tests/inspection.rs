@@ -64,7 +64,7 @@ fn every_setting_arrives() {
         analyze.ports.dns_tcp.has(1053) && analyze.ports.dns_tcp.has(2054) && !analyze.ports.dns_tcp.has(53)
     );
     assert!(!east.stream.midstream && !east.alert.packet && !east.analyze.limits.http.decompress.lzma);
-    assert!(east.rules.is_some() && rest.rules.is_some());
+    assert!(east.own.is_some() && rest.own.is_some());
 }
 
 /// A file that says nothing changes nothing.
@@ -80,7 +80,7 @@ fn defaults_agree_with_those_of_the_crates_below() {
     assert_eq!((&tenant.forwarded, tenant.midstream_policy), (&default.forwarded, default.midstream_policy));
     assert_eq!(tenant.analyze, default.analyze);
     assert_eq!(tenant.encrypted, default.encrypted);
-    assert!(tenant.rules.is_none() && inspections.rules.is_empty());
+    assert!(tenant.own.is_none() && tenant.policy.is_none() && inspections.rules.is_empty());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn the_same_rules_are_loaded_once() {
     let mut config = everything();
     config.tenants[0].inspection = config.tenants[1].inspection.clone();
     let shared = inspections(&config, &mut loader).unwrap();
-    let set = |tenant: usize| shared.tenants[tenant].rules.as_ref().unwrap();
+    let set = |tenant: usize| &shared.tenants[tenant].own.as_ref().unwrap().rules;
     assert!(Arc::ptr_eq(set(0), set(1)));
     assert_eq!((shared.rules.len(), shared.rules_loaded(), shared.rules_refused()), (2, 3, 2));
 }

@@ -35,10 +35,10 @@ pub use engine::{Capture, Engine, EngineConfig, EngineError, Mode, Outcome, Port
 pub use generation::{Generation, Publisher, Tenant, VlanMap};
 pub use ingress::{Burst, BurstTimes, Ingress, Stamp, Tenancy};
 pub use inspection::{
-    AlertOptions, Announced, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, STREAM_BYTES_MAX,
-    TaggedHosts, TenantInspection,
+    AlertOptions, Announced, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, OwnHeader, RuleLayer,
+    STREAM_BYTES_MAX, TaggedHosts, TenantInspection,
 };
-pub use pipeline::{Inspector, Pipeline};
+pub use pipeline::{Inspector, Pipeline, Then};
 pub use reason::Reason;
 pub use records::Records;
 pub use snapshot::{FORMER, Snapshot, TenantSnapshot, WorkerView};

@@ -12,12 +12,14 @@ use classify::Verdict;
 
 use crate::counters::WorkerCounters;
 use crate::generation::{Generation, Tenant};
+use crate::pipeline::{Pipeline, Then};
 
 /// Makes a worker's flow records and hands them to the event thread.
 pub struct Records {
     producer: Producer,
     tenants: Vec<Label>,
-    pipelines: Vec<Label>,
+    /// What records say of flows of each pipeline.
+    pipelines: Vec<event::Verdict>,
     tools: Vec<Label>,
     timeouts: flow::Timeouts,
     id_seed: HashSeed,
@@ -58,9 +60,16 @@ impl Records {
         let label = |name: &str| name.parse::<Label>().unwrap_or_default();
         let tenant = |tenant: &Option<Tenant>| tenant.as_ref().map(|tenant| label(&tenant.name));
         self.tenants = generation.tenants.iter().map(|row| tenant(row).unwrap_or_default()).collect();
-        let names = generation.pipelines.iter().map(|row| row.as_ref().map(|pipeline| label(&pipeline.name)));
-        rename(&mut self.pipelines, names);
-        rename(&mut self.tools, generation.tools.iter().map(|tool| Some(label(tool))));
+        rename(&mut self.tools, Label::default(), generation.tools.iter().map(|tool| Some(label(tool))));
+        let tools = &self.tools;
+        let verdict = |pipeline: &Pipeline| match pipeline.then {
+            Then::Inspected => event::Verdict::Pipeline(label(&pipeline.name)),
+            Then::Shunt => event::Verdict::Shunt,
+            Then::Drop => event::Verdict::Drop,
+            Then::Tool(tool) => event::Verdict::Tool(at(tools, tool.0)),
+        };
+        let verdicts = generation.pipelines.iter().map(|row| row.as_ref().map(verdict));
+        rename(&mut self.pipelines, event::Verdict::Drop, verdicts);
     }
 
     /// Records an ended flow. `at_us` is the time of the packet that ended it; a flow that timed out ended when its
@@ -117,7 +126,7 @@ impl Records {
 
     /// A tenant's name.
     pub(crate) fn tenant(&self, tenant: TenantId) -> Label {
-        self.tenants.get(usize::from(tenant.0)).copied().unwrap_or_default()
+        at(&self.tenants, tenant.0)
     }
 
     /// Seed of Community IDs; `None` leaves them out.
@@ -134,7 +143,6 @@ impl Records {
         let key = flow.key();
         let tuple = key.tuple(flow.initiator());
         let [packets, bytes] = [flow.packets(), flow.bytes()];
-        let name = |labels: &[Label], place: usize| labels.get(place).copied().unwrap_or_default();
         FlowRecord {
             timestamp_us,
             flow_id: self.flow_id(flow),
@@ -168,12 +176,13 @@ impl Records {
                 flags_to_client: flow.tcp_flags()[1],
                 state: Some(tcp_state(flow.tcp_state())),
             }),
-            tenant: name(&self.tenants, usize::from(key.tenant().0)),
+            tenant: at(&self.tenants, key.tenant().0),
             verdict: match Verdict::from_u32(flow.verdict) {
                 Some(Verdict::Pipeline(id)) => {
-                    event::Verdict::Pipeline(name(&self.pipelines, usize::from(id.0)))
+                    let verdict = self.pipelines.get(usize::from(id.0)).copied();
+                    verdict.unwrap_or(event::Verdict::Pipeline(Label::default()))
                 }
-                Some(Verdict::Tool(id)) => event::Verdict::Tool(name(&self.tools, usize::from(id.0))),
+                Some(Verdict::Tool(id)) => event::Verdict::Tool(at(&self.tools, id.0)),
                 Some(Verdict::Shunt) => event::Verdict::Shunt,
                 Some(Verdict::Drop) | None => event::Verdict::Drop,
             },
@@ -188,11 +197,16 @@ impl Records {
 }
 
 /// Gives names to places; a place that gets none keeps what it had.
-fn rename(labels: &mut Vec<Label>, names: impl ExactSizeIterator<Item = Option<Label>>) {
-    labels.resize(labels.len().max(names.len()), Label::default());
-    for (label, name) in labels.iter_mut().zip(names) {
-        *label = name.unwrap_or(*label);
+fn rename<T: Copy>(places: &mut Vec<T>, unnamed: T, names: impl ExactSizeIterator<Item = Option<T>>) {
+    places.resize(places.len().max(names.len()), unnamed);
+    for (place, name) in places.iter_mut().zip(names) {
+        *place = name.unwrap_or(*place);
     }
+}
+
+/// The name in a place.
+fn at(labels: &[Label], place: u16) -> Label {
+    labels.get(usize::from(place)).copied().unwrap_or_default()
 }
 
 /// VLAN identifiers as events have them.

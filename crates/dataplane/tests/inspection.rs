@@ -7,9 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dataplane::TenantInspection;
+use dataplane::{HOSTS_MAX, RuleLayer, TenantInspection};
 use serde_json::Value;
-use signature::{Names, RuleSet, Setup};
+use signature::{Hosts, Names, RuleSet, Setup};
 
 /// Logs whose counts are compared.
 const LOGS: [&str; 10] = ["http", "dns", "tls", "dhcp", "tftp", "smb", "ssh", "ftp", "ftp_data", "fileinfo"];
@@ -35,7 +35,7 @@ fn alerts_and_logs_are_those_of_the_reference() {
     let parsed = rules::parse_file(&text, 0, &rules::Environment::default());
     let compiled = RuleSet::compile(parsed.rules, &Setup::new(&Names::default())).unwrap();
     let inspection = TenantInspection {
-        rules: Some(Arc::new(compiled.set)),
+        own: Some(RuleLayer { rules: Arc::new(compiled.set), hosts: Arc::new(Hosts::new(HOSTS_MAX)) }),
         verify_checksums: false,
         analyze: analyze::Config { ja3: true, ..analyze::Config::default() },
         ..TenantInspection::default()

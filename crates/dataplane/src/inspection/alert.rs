@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use event::json::{literal, number_after, string, timestamp};
 use event::{Detail, Event, Ports};
 use rules::ir::{Action, Meta, TagScope};
-use signature::{Alert, Subject};
+use signature::Subject;
 use wire::{Packet, Vlans};
 
 use super::flow::InspectedFlow;
+use super::layer::{Found, Layer};
 use super::tagged::Tagged;
 use super::{AlertOptions, Inspection, Moment, OwnHeader, log, tunnel, variables};
 use crate::records::Records;
@@ -45,7 +46,7 @@ impl Inspection {
     /// Reports an alert of a packet that has a flow; `data` is the stream data that it was found in.
     pub(super) fn alert_in_flow(
         &mut self,
-        found: Alert,
+        found: Found,
         data: Option<&[u8]>,
         flow: &mut InspectedFlow,
         moment: &Moment<'_>,
@@ -69,7 +70,7 @@ impl Inspection {
         }
         let Some((mut members, options)) = self.rule_members(found, beside, moment) else { return };
         if let Some(session) = &mut flow.session
-            && let Some(id) = found.transaction
+            && let Some(id) = found.alert.transaction
         {
             session.for_each_transaction(&mut |transaction| {
                 if transaction.id() == id {
@@ -95,21 +96,23 @@ impl Inspection {
         );
         flow_members(&mut members, flow);
         if options.metadata
-            && let Some(signatures) =
-                self.tenants.get(usize::from(moment.tenant.0)).and_then(|tenant| tenant.signatures.as_ref())
+            && let Some(signatures) = self
+                .tenants
+                .get(usize::from(moment.tenant.0))
+                .and_then(|tenant| tenant.layers.get(found.layer))
         {
-            let packet = signatures.packet_variables();
-            variables::members(&mut members, &flow.signature, packet, signatures.set().state_names());
+            let (state, packet) = (flow.signatures.get_mut(found.layer), signatures.packet_variables());
+            variables::members(&mut members, state, packet, signatures.set().state_names());
         }
         payload_members(&mut members, options, data, moment);
-        records.push(Event::Detail(Box::new(Detail { tx_id: found.transaction, members, ..detail })));
+        records.push(Event::Detail(Box::new(Detail { tx_id: found.alert.transaction, members, ..detail })));
         records.count_alert(moment.tenant);
     }
 
     /// Reports an alert of a packet that has no flow.
     pub(super) fn alert(
         &mut self,
-        found: Alert,
+        found: Found,
         moment: &Moment<'_>,
         subject: &Subject<'_>,
         records: &mut Records,
@@ -151,23 +154,25 @@ impl Inspection {
     /// `"alert":{…}`, and what alerts of this tenant carry.
     fn rule_members(
         &self,
-        found: Alert,
+        found: Found,
         client: Option<IpAddr>,
         moment: &Moment<'_>,
     ) -> Option<(Vec<u8>, AlertOptions)> {
         let tenant = self.tenants.get(usize::from(moment.tenant.0))?;
-        let rule = &tenant.signatures.as_ref()?.set().rule(found.rule)?.rule;
+        let rule = &tenant.layers.get(found.layer)?.set().rule(found.alert.rule)?.rule;
         let options = tenant.config.alert;
         let mut members = Vec::with_capacity(512);
-        let blocked = matches!(found.action, Some(Action::Drop | Action::Reject));
-        rule_object(&mut members, blocked, &rule.meta, options.metadata, client);
+        let blocked = matches!(found.alert.action, Some(Action::Drop | Action::Reject));
+        let layer = tenant.layers.has_policy().then_some(found.layer);
+        rule_object(&mut members, blocked, &rule.meta, options.metadata, (layer, client));
         Some((members, options))
     }
 
     /// Begins what the rule's `tag` asks for.
-    fn begin_tag(&self, found: Alert, flow: &mut InspectedFlow, moment: &Moment<'_>) {
+    fn begin_tag(&self, found: Found, flow: &mut InspectedFlow, moment: &Moment<'_>) {
         let Some(tenant) = self.tenants.get(usize::from(moment.tenant.0)) else { return };
-        let rule = tenant.signatures.as_ref().and_then(|signatures| signatures.set().rule(found.rule));
+        let signatures = tenant.layers.get(found.layer);
+        let rule = signatures.and_then(|signatures| signatures.set().rule(found.alert.rule));
         let Some(tag) = rule.and_then(|rule| rule.rule.tag).filter(|_| tenant.config.alert.tagged_packets)
         else {
             return;
@@ -207,17 +212,17 @@ impl Inspection {
     }
 
     /// The alert with the flow's only transaction, if it has none of its own and is to have one.
-    fn with_transaction(&self, found: Alert, flow: &mut InspectedFlow, moment: &Moment<'_>) -> Alert {
+    fn with_transaction(&self, found: Found, flow: &mut InspectedFlow, moment: &Moment<'_>) -> Found {
         let options = self.tenants.get(usize::from(moment.tenant.0)).map(|tenant| tenant.config.alert);
         let mut ids = Vec::new();
         if options.is_some_and(|options| options.guess_transaction)
-            && found.transaction.is_none()
+            && found.alert.transaction.is_none()
             && let Some(session) = &mut flow.session
         {
             session.for_each_transaction(&mut |transaction| ids.push(transaction.id()));
         }
         match ids.as_slice() {
-            [only] => Alert { transaction: Some(*only), ..found },
+            [only] => Found { alert: signature::Alert { transaction: Some(*only), ..found.alert }, ..found },
             _ => found,
         }
     }
@@ -226,7 +231,7 @@ impl Inspection {
     /// take the place of the flow's.
     fn forwarded(
         &self,
-        found: Alert,
+        found: Found,
         flow: &mut InspectedFlow,
         moment: &Moment<'_>,
     ) -> Option<(IpAddr, bool)> {
@@ -234,7 +239,7 @@ impl Inspection {
         let wanted = tenant.config.forwarded.as_ref()?;
         let mut client = None;
         flow.session.as_mut()?.for_each_transaction(&mut |transaction| {
-            if client.is_none() && found.transaction.is_none_or(|id| id == transaction.id()) {
+            if client.is_none() && found.alert.transaction.is_none_or(|id| id == transaction.id()) {
                 client = transaction.forwarded(&wanted.header, wanted.reverse);
             }
         });
@@ -248,7 +253,13 @@ const fn message(packet: &Packet) -> Ports {
 }
 
 /// The rule, as EVE's `alert` object.
-fn rule_object(to: &mut Vec<u8>, blocked: bool, meta: &Meta, with_metadata: bool, client: Option<IpAddr>) {
+fn rule_object(
+    to: &mut Vec<u8>,
+    blocked: bool,
+    meta: &Meta,
+    with_metadata: bool,
+    (layer, client): (Option<Layer>, Option<IpAddr>),
+) {
     // Nothing is taken out of the traffic, so everything is allowed, whatever the rule would do in its path. As the
     // reference, only what a rate filter would drop is said to be blocked.
     let action = if blocked { "blocked" } else { "allowed" };
@@ -279,6 +290,11 @@ fn rule_object(to: &mut Vec<u8>, blocked: bool, meta: &Meta, with_metadata: bool
             literal(to, "]");
         }
         literal(to, "}");
+    }
+    if let Some(layer) = layer {
+        literal(to, r#","layer":""#);
+        literal(to, layer.as_str());
+        literal(to, "\"");
     }
     if let Some(client) = client {
         literal(to, r#","xff":""#);
@@ -399,7 +415,7 @@ mod tests {
             ..Meta::default()
         };
         let mut text = Vec::new();
-        rule_object(&mut text, false, &meta, true, None);
+        rule_object(&mut text, false, &meta, true, (None, None));
         assert_eq!(
             String::from_utf8_lossy(&text),
             r#""alert":{"action":"allowed","gid":1,"signature_id":7,"rev":2,"signature":"say \"hi\"","category":"Misc activity","severity":3,"metadata":{"created_at":["2020"],"tag":["a","b"]}}"#

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use flow::stream::StreamConfig;
-use signature::{Hosts, RuleSet};
 
-use super::{Announced, TaggedHosts};
+use super::{Announced, RuleLayer, TaggedHosts};
 
 /// How a tenant's traffic is inspected.
 #[derive(Debug)]
 pub struct TenantInspection {
-    /// Its rules; `None`: it has none.
-    pub rules: Option<Arc<RuleSet>>,
-    /// What its rules remember of hosts, on all workers together.
-    pub hosts: Arc<Hosts>,
+    /// Headquarters' rules, which are asked first; `None`: there are none.
+    pub policy: Option<RuleLayer>,
+    /// Its own rules; `None`: it has none.
+    pub own: Option<RuleLayer>,
     /// Data connections that are awaited, on all workers together.
     pub announced: Arc<Announced>,
     /// Hosts whose packets are logged because a rule has tagged them, on all workers together.
@@ -118,8 +117,8 @@ impl Default for AlertOptions {
 impl Default for TenantInspection {
     fn default() -> Self {
         Self {
-            rules: None,
-            hosts: Arc::new(Hosts::new(HOSTS_MAX)),
+            policy: None,
+            own: None,
             announced: Arc::default(),
             tagged: Arc::default(),
             signature: signature::Options::default(),

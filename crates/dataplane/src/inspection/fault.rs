@@ -4,7 +4,9 @@ use flow::defrag::DropReason;
 use signature::{Ends, Subject};
 use wire::{L3, Malformed, Oddity, Packet, TenantId};
 
+use super::layer::{Found, Layer};
 use super::{Inspection, Moment};
+use crate::pipeline::Plan;
 use crate::reason::Reason;
 use crate::records::Records;
 use crate::time::PacketTime;
@@ -94,21 +96,21 @@ impl Inspection {
         if matches!(reason, Reason::Malformed(_)) {
             names.extend(packet.oddities(frame).iter().map(of_oddity));
         }
-        self.ask(tenant, &Packet::default(), frame, &names, time, records);
+        self.ask(tenant, Plan::EVERY_RULE, (&Packet::default(), frame), &names, time, records);
     }
 
-    /// Asks the rules about what is odd about the extension headers of a packet that goes on its way.
+    /// Asks the rules that `plan` runs about what is odd about the extension headers of a packet that goes on its way.
     #[cold]
     pub(crate) fn odd_headers(
         &mut self,
         tenant: TenantId,
-        packet: &Packet,
-        frame: &[u8],
+        plan: Plan,
+        (packet, frame): (&Packet, &[u8]),
         time: PacketTime,
         records: &mut Records,
     ) {
         let names: Vec<_> = packet.oddities(frame).iter().map(of_oddity).collect();
-        self.ask(tenant, packet, frame, &names, time, records);
+        self.ask(tenant, plan, (packet, frame), &names, time, records);
     }
 
     /// Asks the rules about a fragment that overlaps another, and went into its datagram all the same.
@@ -122,21 +124,21 @@ impl Inspection {
         records: &mut Records,
     ) {
         let name = if packet.l3 == L3::Ipv6 { "ipv6.frag_overlap" } else { "ipv4.frag_overlap" };
-        self.ask(tenant, packet, frame, &[name], time, records);
+        self.ask(tenant, Plan::EVERY_RULE, (packet, frame), &[name], time, records);
     }
 
     /// Asks the rules about what the decoder has noticed.
     fn ask(
         &mut self,
         tenant: TenantId,
-        packet: &Packet,
-        frame: &[u8],
+        plan: Plan,
+        (packet, frame): (&Packet, &[u8]),
         names: &[&'static str],
         time: PacketTime,
         records: &mut Records,
     ) {
-        let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
-        let Some(signatures) = state.signatures.as_mut().filter(|_| !names.is_empty()) else { return };
+        let state = self.tenants.get_mut(usize::from(tenant.0)).filter(|_| !names.is_empty());
+        let Some(state) = state else { return };
         let moment = Moment {
             time_us: time.recorded_us,
             number: time.number,
@@ -160,7 +162,13 @@ impl Inspection {
             decode_events: names,
             stream_events: &[],
         };
-        let alerts = signatures.inspect_faulty(&subject).to_vec();
+        let mut alerts = Vec::new();
+        for layer in Layer::BOTH {
+            if let Some(signatures) = state.layers.get_mut(layer).filter(|_| plan.asks(layer)) {
+                let found = signatures.inspect_faulty(&subject);
+                alerts.extend(found.iter().map(|&alert| Found { layer, alert }));
+            }
+        }
         for found in alerts {
             self.alert(found, &moment, &subject, records);
         }

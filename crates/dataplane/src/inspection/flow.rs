@@ -1,12 +1,13 @@
 //! What inspection keeps of one flow.
 
-use analyze::Session;
+use analyze::{Session, Transport};
 use app::Direction;
 use flow::stream::{Stream, StreamBudget};
 use flow::{EndReason, Flow, Orientation};
-use signature::{FlowFacts, FlowState};
+use signature::FlowFacts;
 use wire::TenantId;
 
+use super::layer::FlowStates;
 use super::tagged::Tagged;
 use super::{Announced, ExceptionPolicy};
 
@@ -14,7 +15,7 @@ use super::{Announced, ExceptionPolicy};
 pub(super) struct InspectedFlow {
     /// Whose it is.
     pub(super) tenant: TenantId,
-    /// The pipeline that its packets go through.
+    /// The pipeline that its latest packet went through.
     pub(super) pipeline: u16,
     /// Which way its client sends.
     pub(super) client: Orientation,
@@ -35,8 +36,10 @@ pub(super) struct InspectedFlow {
     pub(super) stream: Option<Box<Stream>>,
     /// The application layer, for TCP and UDP.
     pub(super) session: Option<Session>,
+    /// Whether its stream and session were begun: not before a pipeline wants them.
+    pub(super) opened: bool,
     /// What signatures remember.
-    pub(super) signature: FlowState,
+    pub(super) signatures: FlowStates,
     /// A rule has spoken.
     pub(super) alerted: bool,
     /// A rule wants its packets logged.
@@ -51,6 +54,20 @@ impl InspectedFlow {
         if orientation == self.client { Direction::ToServer } else { Direction::ToClient }
     }
 
+    /// Begins its stream and its session, with the packet in hand. Of a TCP connection that is under way already the
+    /// beginning is missing, as of any that comes into view late.
+    pub(super) fn open(&mut self) {
+        let tuple = self.entry.key().tuple(self.client);
+        let transport = match tuple.protocol {
+            6 => Some(Transport::Tcp),
+            17 => Some(Transport::Udp),
+            _ => None,
+        };
+        self.opened = true;
+        self.stream = (tuple.protocol == 6).then(Box::default);
+        self.session = transport.map(|transport| Session::new(transport, tuple.src_port, tuple.dst_port));
+    }
+
     /// Client and server were mistaken for each other.
     pub(super) fn reverse(&mut self) {
         self.client = self.client.flipped();
@@ -60,7 +77,7 @@ impl InspectedFlow {
             stream.reverse();
         }
         // Headers of rules were compared for the other direction.
-        self.signature = FlowState::default();
+        self.signatures = FlowStates::default();
     }
 
     /// Asks whether a control connection has announced it; to be asked at its first packet.

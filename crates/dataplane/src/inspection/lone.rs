@@ -4,6 +4,7 @@ use app::Direction;
 use signature::{Ends, Subject};
 use wire::TenantId;
 
+use super::layer::{Found, Layer};
 use super::{Inspection, Moment, tunnel};
 use crate::PacketMeta;
 use crate::pipeline::Plan;
@@ -46,7 +47,6 @@ impl Inspection {
             parse: self.parse,
         };
         let Some(state) = self.tenants.get_mut(usize::from(tenant.0)) else { return };
-        let Some(signatures) = state.signatures.as_mut().filter(|_| plan.signatures) else { return };
         let subject = Subject {
             time_us: moment.time_us,
             direction: moment.direction,
@@ -60,7 +60,13 @@ impl Inspection {
             decode_events: &[],
             stream_events: &[],
         };
-        let alerts = signatures.inspect(&subject, None, None).to_vec();
+        let mut alerts = Vec::new();
+        for layer in Layer::BOTH {
+            if let Some(signatures) = state.layers.get_mut(layer).filter(|_| plan.asks(layer)) {
+                let found = signatures.inspect(&subject, None, None);
+                alerts.extend(found.iter().map(|&alert| Found { layer, alert }));
+            }
+        }
         for found in alerts {
             self.alert(found, &moment, &subject, records);
         }

@@ -13,6 +13,7 @@ mod announced;
 mod config;
 mod fault;
 mod flow;
+mod layer;
 mod log;
 mod lone;
 mod own_header;
@@ -23,7 +24,7 @@ mod variables;
 
 use std::sync::Arc;
 
-use ::flow::stream::{Outcome, StreamBudget, StreamEvent, StreamEvents};
+use ::flow::stream::{Outcome, StreamEvent, StreamEvents};
 use ::flow::tcp::{FIN, RST};
 use ::flow::{EndReason, Flow};
 use analyze::Session;
@@ -34,15 +35,18 @@ use wire::{L4, Packet, ParseOptions, TenantId, checksum};
 use crate::PacketMeta;
 use crate::counters::TenantCounters;
 use crate::generation::Generation;
-use crate::pipeline::Plan;
+use crate::pipeline::{Plan, Then};
 use crate::records::Records;
 use flow::InspectedFlow;
+use layer::{FlowStates, Found};
 use tenant::TenantState;
 
 pub use announced::Announced;
 pub use config::{
     AlertOptions, Encrypted, ExceptionPolicy, Forwarded, HOSTS_MAX, STREAM_BYTES_MAX, TenantInspection,
 };
+pub(crate) use layer::Layer;
+pub use layer::RuleLayer;
 pub use own_header::OwnHeader;
 pub use tagged::TaggedHosts;
 
@@ -103,13 +107,7 @@ impl Inspection {
             let config = tenant.as_ref().map_or(&self.nobody, |tenant| &tenant.inspection);
             match self.tenants.get_mut(row) {
                 Some(state) if Arc::ptr_eq(&state.config, config) => {}
-                Some(state) => {
-                    let used = std::mem::replace(&mut state.budget, StreamBudget::new(0));
-                    *state = TenantState::new(config);
-                    // Streams that are under way have their memory still.
-                    state.budget = used;
-                    state.budget.set_max(config.stream_bytes_max);
-                }
+                Some(state) => state.change(config),
                 None => self.tenants.push(TenantState::new(config)),
             }
         }
@@ -122,16 +120,14 @@ impl Inspection {
         }
     }
 
+    /// What becomes of packets that went through a pipeline.
+    #[inline]
+    pub(crate) fn then(&self, pipeline: u16) -> Then {
+        self.plans.get(usize::from(pipeline)).map_or(Then::Inspected, |plan| plan.then)
+    }
+
     /// Makes a place for a flow that a pipeline inspects.
     pub(crate) fn begin(&mut self, entry: &Flow, id: u64, tenant: TenantId, pipeline: u16) -> u32 {
-        let key = entry.key();
-        let tuple = key.tuple(entry.initiator());
-        let plan = self.plans.get(usize::from(pipeline)).copied().unwrap_or_default();
-        let transport = match tuple.protocol {
-            6 => Some(analyze::Transport::Tcp),
-            17 => Some(analyze::Transport::Udp),
-            _ => None,
-        };
         let flow = Box::new(InspectedFlow {
             tenant,
             pipeline,
@@ -143,11 +139,10 @@ impl Inspection {
             facts: signature::FlowFacts::default(),
             first_us: 0,
             latest_us: 0,
-            stream: (plan.reads_streams() && tuple.protocol == 6).then(Box::default),
-            session: transport
-                .filter(|_| plan.reads_streams())
-                .map(|transport| Session::new(transport, tuple.src_port, tuple.dst_port)),
-            signature: signature::FlowState::default(),
+            opened: false,
+            stream: None,
+            session: None,
+            signatures: FlowStates::default(),
             alerted: false,
             tagged: None,
             passed: false,
@@ -256,10 +251,10 @@ impl Inspection {
     ) {
         let plan = self.plans.get(usize::from(meta.pipeline)).copied().unwrap_or_default();
         let packet = &meta.packet;
-        if packet.has_extensions() && plan.signatures {
-            self.odd_headers(tenant, packet, frame, meta.time, records);
+        if packet.has_extensions() && plan.asks_rules() {
+            self.odd_headers(tenant, plan, (packet, frame), meta.time, records);
         }
-        if packet.depth > 0 && plan.signatures {
+        if packet.depth > 0 && plan.asks_rules() {
             self.around(meta, tenant, frame, plan, records);
         }
         for _ in 0..plan.checksums {
@@ -272,6 +267,11 @@ impl Inspection {
             self.alone(meta, tenant, frame, plan, records);
             return;
         };
+        // Another generation may have given the flow another pipeline, or the pipeline other inspectors.
+        flow.pipeline = meta.pipeline;
+        if !flow.opened {
+            flow.open();
+        }
         let direction = flow.direction(meta.orientation);
         if flow.first_us == 0
             && let Some(state) = self.tenants.get(usize::from(tenant.0))
@@ -391,8 +391,13 @@ impl Inspection {
         if let Some(stream) = &flow.stream {
             flow.facts.stream_bytes = Direction::BOTH.map(|way| u64::from(stream.size(way)));
         }
-        let InspectedFlow { stream, session, signature, facts, entry, client, passed, .. } = flow;
-        if let Some(signatures) = tenant.signatures.as_mut().filter(|_| plan.signatures && !*passed) {
+        let InspectedFlow { stream, session, signatures, facts, entry, client, passed, .. } = flow;
+        let TenantState { config, layers, budget } = tenant;
+        let asked = Layer::BOTH.map(|layer| !*passed && plan.asks(layer) && layers.get(layer).is_some());
+        if asked.contains(&true) {
+            if let Some(stream) = stream {
+                stream.resume_raw(moment.direction);
+            }
             let mut events = Vec::new();
             if !seen.events.is_empty() {
                 events.extend(seen.events.iter().map(StreamEvent::as_str));
@@ -406,7 +411,7 @@ impl Inspection {
             loop {
                 let raw = stream
                     .as_ref()
-                    .and_then(|stream| stream.raw(&tenant.config.stream, moment.direction))
+                    .and_then(|stream| stream.raw(&config.stream, moment.direction))
                     .map(|raw| signature::Stream { bytes: raw.bytes, fresh: raw.fresh });
                 if !first && raw.is_none() {
                     break;
@@ -428,17 +433,25 @@ impl Inspection {
                     decode_events: &[],
                     stream_events: &events,
                 };
-                for &found in signatures.inspect(&subject, Some(signature), session.as_mut()) {
-                    let data = raw.filter(|_| found.in_stream).map(|raw| {
-                        let stream = stream.as_ref();
-                        stream
-                            .and_then(|stream| {
-                                let bytes_max = tenant.config.alert.payload_bytes_max;
-                                stream.with_gaps(&tenant.config.stream, moment.direction, bytes_max)
-                            })
-                            .unwrap_or_else(|| raw.bytes.to_vec())
-                    });
-                    alerts.push((found, data));
+                for (layer, asked) in Layer::BOTH.into_iter().zip(asked) {
+                    let Some(inspector) = layers.get_mut(layer).filter(|_| asked) else { continue };
+                    let state = Some(signatures.get_mut(layer));
+                    for &alert in inspector.inspect(&subject, state, session.as_mut()) {
+                        let data = raw.filter(|_| alert.in_stream).map(|raw| {
+                            let stream = stream.as_ref();
+                            stream
+                                .and_then(|stream| {
+                                    let bytes_max = config.alert.payload_bytes_max;
+                                    stream.with_gaps(&config.stream, moment.direction, bytes_max)
+                                })
+                                .unwrap_or_else(|| raw.bytes.to_vec())
+                        });
+                        alerts.push((Found { layer, alert }, data));
+                    }
+                }
+                if let ([true, _], Some(session)) = (asked, session.as_mut()) {
+                    // The policy leaves that to the tenant's rules, and those may not have been asked.
+                    session.for_each_transaction(&mut |transaction| transaction.inspected(moment.direction));
                 }
                 first = false;
                 let was_raw = raw.is_some();
@@ -454,7 +467,7 @@ impl Inspection {
             }
         } else {
             if let Some(stream) = stream {
-                stream.stop_raw(&mut tenant.budget, moment.direction);
+                stream.stop_raw(budget, moment.direction);
             }
             if let Some(session) = session {
                 session.for_each_transaction(&mut |transaction| transaction.inspected(moment.direction));

@@ -4,25 +4,33 @@ use std::sync::Arc;
 
 use ::flow::stream::{Chunk, StreamBudget};
 use app::Direction;
-use signature::Inspector;
 
 use super::TenantInspection;
 use super::flow::InspectedFlow;
+use super::layer::Layers;
 
 /// What one worker keeps of one tenant.
 pub(super) struct TenantState {
     pub(super) config: Arc<TenantInspection>,
-    pub(super) signatures: Option<Inspector>,
+    pub(super) layers: Layers,
     pub(super) budget: StreamBudget,
 }
 
 impl TenantState {
     pub(super) fn new(config: &Arc<TenantInspection>) -> Self {
-        // Without memory for Hyperscan's scratch there are no signatures; the engine's start checks that there is.
-        let signatures = config.rules.as_ref().and_then(|set| {
-            Inspector::new(Arc::clone(set), Arc::clone(&config.hosts), config.signature).ok()
-        });
-        Self { config: Arc::clone(config), signatures, budget: StreamBudget::new(config.stream_bytes_max) }
+        Self {
+            config: Arc::clone(config),
+            layers: layers(config, Layers::default()),
+            budget: StreamBudget::new(config.stream_bytes_max),
+        }
+    }
+
+    /// The tenant is inspected otherwise from now on. Streams that are under way keep their memory, and rules that are
+    /// the same go on where they are.
+    pub(super) fn change(&mut self, config: &Arc<TenantInspection>) {
+        self.layers = layers(config, std::mem::take(&mut self.layers));
+        self.budget.set_max(config.stream_bytes_max);
+        self.config = Arc::clone(config);
     }
 
     /// Hands released data of one direction to the session.
@@ -42,7 +50,7 @@ impl TenantState {
                 Some(Chunk::Gap { len, .. }) => session.gap(config, time_us, direction, len),
             };
             if status.changed {
-                flow.signature.forget_transactions();
+                flow.signatures.forget_transactions();
                 // Its files are of any length, as the reference's `smb.stream-depth` has it.
                 if session.protocol() == Some(app::Protocol::Smb) {
                     stream.lift_depth();
@@ -60,4 +68,8 @@ impl TenantState {
             }
         }
     }
+}
+
+fn layers(config: &TenantInspection, before: Layers) -> Layers {
+    Layers::new(config.policy.as_ref(), config.own.as_ref(), config.signature, before)
 }

@@ -12,6 +12,7 @@ use super::receive::Slot;
 use crate::PacketMeta;
 use crate::counters::WorkerCounters;
 use crate::generation::Generation;
+use crate::pipeline::Plan;
 use crate::reason::Reason;
 
 impl Path {
@@ -24,7 +25,7 @@ impl Path {
         let mut frame = Vec::new();
         let frame = mbuf.contiguous(&mut frame);
         let (packet, time) = (&slot.packet, slot.time);
-        self.inspection.odd_headers(tenant, packet, frame, time, &mut self.records);
+        self.inspection.odd_headers(tenant, Plan::EVERY_RULE, (packet, frame), time, &mut self.records);
         let now_ns = slot.time.monotonic_us.saturating_mul(1000);
         let mut outcome = self.defrag.push(frame, packet, tenant, now_ns);
         // The frames that stand behind the outcome, besides this one, have been counted as held.

@@ -6,6 +6,7 @@ use wire::{PacketBuf, TenantId};
 
 use super::Path;
 use crate::PacketMeta;
+use crate::pipeline::Then;
 use crate::reason::Reason;
 
 /// Packets that one tenant waits with for its turn at this worker.
@@ -85,7 +86,7 @@ impl Path {
         let owner = TenantId(tenant as u16);
         let mut batch = ArrayVec::<Mbuf<PacketMeta>, BATCH>::new();
         inbox.consumer.dequeue_burst(&mut batch);
-        let (mut packets, mut bytes) = (0, 0);
+        let (mut packets, mut bytes, mut to_tools) = (0, 0, false);
         let counters = self.counters.tenant(tenant);
         for mbuf in &batch {
             let meta = mbuf.private();
@@ -93,9 +94,33 @@ impl Path {
             self.inspection.packet(meta, owner, frame, counters, &mut self.records);
             packets += u64::from(meta.frames);
             bytes += u64::from(meta.frame_bytes);
+            to_tools |= matches!(self.inspection.then(meta.pipeline), Then::Tool(_));
         }
-        counters.inspected.add(packets, bytes);
+        let more = !inbox.consumer.is_empty();
+        let (refused_packets, refused_bytes) =
+            if to_tools { self.send_to_tools(owner.0, &mut batch) } else { (0, 0) };
+        self.counters.tenant(tenant).inspected.add(packets - refused_packets, bytes - refused_bytes);
         Mbuf::free_burst(&mut batch);
-        !inbox.consumer.is_empty()
+        more
+    }
+
+    /// Sends those of inspected packets out of tool ports that are to go there; the others stay. What a port does not take
+    /// does not count as inspected, because its tenant wanted it inspected by the tool: returns its frames and bytes.
+    #[cold]
+    fn send_to_tools(&mut self, tenant: u16, batch: &mut ArrayVec<Mbuf<PacketMeta>, BATCH>) -> (u64, u64) {
+        let (mut packets, mut bytes) = (0, 0);
+        for mbuf in batch.take() {
+            let meta = *mbuf.private();
+            let Then::Tool(tool) = self.inspection.then(meta.pipeline) else {
+                batch.push(mbuf);
+                continue;
+            };
+            if !self.send(usize::from(tool.0), meta.packet.vlans, mbuf) {
+                self.count_refused(tenant, Reason::ToolPortFull, (meta.frames, meta.frame_bytes));
+                packets += u64::from(meta.frames);
+                bytes += u64::from(meta.frame_bytes);
+            }
+        }
+        (packets, bytes)
     }
 }

@@ -461,7 +461,7 @@ impl Path {
         }
     }
 
-    fn count_refused(&self, tenant: u16, reason: Reason, (frames, bytes): (u32, u32)) {
+    pub(super) fn count_refused(&self, tenant: u16, reason: Reason, (frames, bytes): (u32, u32)) {
         self.counters.tenant(usize::from(tenant)).count_not_inspected(
             reason,
             u64::from(frames),
@@ -469,14 +469,21 @@ impl Path {
         );
     }
 
-    /// Sends a packet out of a tool port, with its VLAN tag put back if the port that received it had taken it off.
+    /// Hands a packet to a tool and counts it.
     #[cold]
-    fn hand_over(&mut self, tool: usize, slot: &Slot, size: (u32, u32), mut mbuf: Mbuf<PacketMeta>) {
-        let on_wire = Packet::vlan_tags(mbuf.data()).count;
-        let tagged = slot.packet.vlans.count <= on_wire || mbuf.push_vlan(slot.packet.vlans.vids[0]);
-        let mut one = ArrayVec::<_, 1>::from([mbuf]);
-        let sent = tagged && self.tools.get_mut(tool).is_some_and(|tool| tool.tx_burst(&mut one) == 1);
+    fn hand_over(&mut self, tool: usize, slot: &Slot, size: (u32, u32), mbuf: Mbuf<PacketMeta>) {
+        let sent = self.send(tool, slot.packet.vlans, mbuf);
         self.count_refused(slot.tenant, if sent { Reason::Tool } else { Reason::ToolPortFull }, size);
+    }
+
+    /// Sends a packet out of a tool port, with its VLAN tag put back if the port that received it had taken it off;
+    /// `false` if the port does not take it, which is then freed.
+    #[cold]
+    pub(super) fn send(&mut self, tool: usize, vlans: Vlans, mut mbuf: Mbuf<PacketMeta>) -> bool {
+        let on_wire = Packet::vlan_tags(mbuf.data()).count;
+        let tagged = vlans.count <= on_wire || mbuf.push_vlan(vlans.vids[0]);
+        let mut one = ArrayVec::<_, 1>::from([mbuf]);
+        tagged && self.tools.get_mut(tool).is_some_and(|tool| tool.tx_burst(&mut one) == 1)
     }
 }
 

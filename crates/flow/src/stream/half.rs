@@ -208,6 +208,16 @@ impl Half {
         self.free_if_done(budget);
     }
 
+    #[inline]
+    pub(super) fn resume_raw(&mut self) {
+        if self.has(RAW_STOPPED) {
+            self.flags &= !RAW_STOPPED;
+            if let Some(queue) = &mut self.queue {
+                queue.resume_raw();
+            }
+        }
+    }
+
     /// Gives the memory back when the depth is reached and everybody has seen everything.
     pub(super) fn free_if_done(&mut self, budget: &mut StreamBudget) {
         if self.has(DEPTH_REACHED) && self.queue.as_ref().is_some_and(|queue| queue.is_drained()) {

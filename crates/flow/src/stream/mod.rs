@@ -127,6 +127,12 @@ impl Stream {
         self.half_mut(direction).stop_raw(budget);
     }
 
+    /// Somebody looks at raw data of this direction again: at what is released from now on.
+    #[inline]
+    pub fn resume_raw(&mut self, direction: Direction) {
+        self.half_mut(direction).resume_raw();
+    }
+
     /// The connection is over (its flow ended): releases what is left of a direction. [`take`](Self::take) then ends at
     /// the first hole that nobody acknowledged, while [`raw`](Self::raw) shows what lies behind it too. Of a connection of
     /// which one side is not seen, `take` gives everything.

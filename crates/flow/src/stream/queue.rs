@@ -493,6 +493,12 @@ impl Queue {
         self.raw_unwanted = true;
     }
 
+    /// Somebody looks at raw data again, from what is released next on.
+    pub(super) fn resume_raw(&mut self) {
+        self.raw_unwanted = false;
+        self.inspected = self.released;
+    }
+
     pub(super) fn is_drained(&self) -> bool {
         !self.waits()
             && (self.taken >= self.released || self.take_end.is_some_and(|end| self.taken >= end))

@@ -61,9 +61,10 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// Every rule that was asked, over all tenants.
 fn entries(inspections: &Inspections) -> Vec<Entry> {
     let mut costs: BTreeMap<(u32, u32), Cost> = BTreeMap::new();
-    for inspection in &inspections.tenants {
-        let (Some(set), Some(profile)) = (&inspection.rules, inspection.hosts.profile()) else { continue };
-        for (rule, number) in set.rules().iter().zip(0..) {
+    let layers = inspections.tenants.iter().flat_map(|tenant| [&tenant.policy, &tenant.own]);
+    for layer in layers.flatten() {
+        let Some(profile) = layer.hosts.profile() else { continue };
+        for (rule, number) in layer.rules.rules().iter().zip(0..) {
             let cost = profile.cost(number);
             let sum = costs.entry((rule.rule.meta.gid, rule.rule.meta.sid)).or_default();
             sum.checks += cost.checks;

@@ -72,11 +72,14 @@ pub struct Options {
     pub alerts_max: usize,
     /// Transactions of one flow whose progress is remembered; the oldest beyond are given up.
     pub transactions_max: usize,
+    /// Another inspector looks at the same flows after this one, so data that this one has seen is not done with: the
+    /// caller tells transactions that they were inspected.
+    pub looks_first: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { alerts_max: 15, transactions_max: 1024 }
+        Self { alerts_max: 15, transactions_max: 1024, looks_first: false }
     }
 }
 

@@ -121,7 +121,9 @@ impl Inspector {
         self.scratch.candidates.rules = rules;
         way.stage = stage;
         way.events = events;
-        transaction.inspected(direction);
+        if !self.options.looks_first {
+            transaction.inspected(direction);
+        }
     }
 
     /// Looks for fast patterns in the buffers that are new since `before`.
