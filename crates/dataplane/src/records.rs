@@ -14,6 +14,17 @@ use crate::counters::WorkerCounters;
 use crate::generation::{Generation, Tenant};
 use crate::pipeline::{Pipeline, Then};
 
+/// What inspection has found out about a flow.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Found {
+    /// EVE's name of its application protocol.
+    pub(crate) app_proto: Option<&'static str>,
+    /// A rule has spoken.
+    pub(crate) alerted: bool,
+    /// A rule wanted it only counted.
+    pub(crate) bypassed: bool,
+}
+
 /// Makes a worker's flow records and hands them to the event thread.
 pub struct Records {
     producer: Producer,
@@ -78,7 +89,7 @@ impl Records {
     /// A flow that is inspected is recorded when its inspection is over.
     pub(crate) fn flow_ended(&mut self, flow: &Flow, reason: EndReason, at_us: Option<u64>) {
         if flow.slot == NO_SLOT {
-            self.inspected_flow_ended(flow, reason, at_us, None, false);
+            self.inspected_flow_ended(flow, reason, at_us, Found::default());
         } else {
             self.inspected.push_back((*flow, reason, at_us));
         }
@@ -95,8 +106,7 @@ impl Records {
         flow: &Flow,
         reason: EndReason,
         at_us: Option<u64>,
-        app_proto: Option<&'static str>,
-        alerted: bool,
+        found: Found,
     ) {
         let timestamp_us = match (reason, at_us) {
             (EndReason::Timeout, _) | (_, None) => flow.last_us().saturating_add(self.timeouts.of(flow)),
@@ -110,7 +120,11 @@ impl Records {
         {
             ended.add(1);
         }
-        let record = FlowRecord { app_proto, alerted, ..self.record(flow, reason, timestamp_us) };
+        let Found { app_proto, alerted, bypassed } = found;
+        let mut record = FlowRecord { app_proto, alerted, ..self.record(flow, reason, timestamp_us) };
+        if bypassed {
+            record.state = event::FlowState::Bypassed;
+        }
         self.producer.push(Event::Flow(record));
     }
 

@@ -96,7 +96,13 @@ pub enum FlowState {
     Established,
     /// TCP: closed by FIN or RST.
     Closed,
+    /// A rule wanted it only counted from some packet on.
+    Bypassed,
 }
+
+/// What was not even counted of a flow that is only counted: here and in the reference's `local` way nothing.
+pub const BYPASSED: &str =
+    r#","bypassed":{"pkts_toserver":0,"pkts_toclient":0,"bytes_toserver":0,"bytes_toclient":0}"#;
 
 impl FlowState {
     /// EVE's name.
@@ -105,6 +111,7 @@ impl FlowState {
             Self::New => "new",
             Self::Established => "established",
             Self::Closed => "closed",
+            Self::Bypassed => "bypassed",
         }
     }
 }
@@ -254,11 +261,14 @@ impl FlowRecord {
         number_after(to, r#","pkts_toclient":"#, self.to_client.packets);
         number_after(to, r#","bytes_toserver":"#, self.to_server.bytes);
         number_after(to, r#","bytes_toclient":"#, self.to_client.bytes);
+        let bypassed = self.state == FlowState::Bypassed;
+        literal(to, if bypassed { BYPASSED } else { "" });
         literal(to, r#","start":""#);
         timestamp(to, self.start_us);
         literal(to, r#"","end":""#);
         timestamp(to, self.end_us);
         number_after(to, r#"","age":"#, self.age_s());
+        literal(to, if bypassed { r#","bypass":"local""# } else { "" });
         literal(to, r#","state":""#);
         literal(to, self.state.as_str());
         literal(to, r#"","reason":""#);

@@ -21,7 +21,7 @@ pub mod stats;
 
 pub use community_id::CommunityId;
 pub use detail::Detail;
-pub use flow::{FlowEnd, FlowRecord, FlowState, Ports, TcpState, TcpSummary, Verdict, Volume};
+pub use flow::{BYPASSED, FlowEnd, FlowRecord, FlowState, Ports, TcpState, TcpSummary, Verdict, Volume};
 pub use label::{Label, LabelTooLong};
 pub use stats::Stats;
 

@@ -342,7 +342,7 @@ fn transactions() {
     let expected = [
         AppCondition::AnyOf { field: "ssl_version", values: vec![(0x0200, true)] },
         AppCondition::AnyOf { field: "ssl_version", values: vec![(0x0301, true)] },
-        AppCondition::Is { field: "tls_cert_expired", negated: true },
+        AppCondition::Is { field: "tls_cert_valid", negated: false },
         AppCondition::Number { field: "tls_cert_notbefore", value: Comparison::Greater(1_451_606_400) },
     ];
     assert_eq!(found.app, expected);

@@ -97,6 +97,23 @@ fn differences_to_the_reference() {
 }
 
 #[test]
+fn more_variables_than_there_is_room_for_are_refused() {
+    let rule = |count: usize| {
+        let sets = |number| format!("byte_extract:1,0,v{number}; ");
+        let sets: String = (0..count).map(sets).collect();
+        format!("alert ip any any -> any any ({sets}byte_test:1,=,v0,0; sid:1;)")
+    };
+    let parse = |count| parse_file(rule(count).as_bytes(), 0, &Environment::default());
+    assert_eq!(parse(rules::ir::VARIABLES_MAX).rules.len(), 1);
+    let over = parse(rules::ir::VARIABLES_MAX + 1);
+    let [refusal] = &over.refused[..] else { panic!("{:?}", over.rules.len()) };
+    assert_eq!(
+        refusal.to_string(),
+        "rule 1: byte_extract: a rule can set 16 variables; this would be one more"
+    );
+}
+
+#[test]
 fn a_refusal_names_place_keyword_and_remedy() {
     let text = b"# comment\n\nalert tcp any any -> any any (msg:\"x\"; \\\n  content:\"abc\"; depth:2; sid:7;)\nalert tcp any";
     let parsed = parse_file(text, 3, &Environment::default());

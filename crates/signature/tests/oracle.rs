@@ -46,6 +46,7 @@ fn rule(sid: u32, contents: Vec<Content>) -> Rule {
         noalert: false,
         tag: None,
         config: None,
+        bypass: false,
         fast_pattern: None,
         prefilter: None,
     }

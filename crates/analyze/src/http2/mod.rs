@@ -25,8 +25,19 @@ use hpack::{Broken, Decoder};
 use std::collections::VecDeque;
 
 /// Numeric keywords that this parser answers.
-pub(crate) const NUMBERS: &[&str] =
-    &["http2.frametype", "http2.errorcode", "http2.priority", "http2.window", "http2.size_update"];
+pub(crate) const NUMBERS: &[&str] = &[
+    "http2.frametype",
+    "http2.errorcode",
+    "http2.priority",
+    "http2.window",
+    "http2.size_update",
+    "http2.settings.header_table_size",
+    "http2.settings.enable_push",
+    "http2.settings.max_concurrent_streams",
+    "http2.settings.initial_window_size",
+    "http2.settings.max_frame_size",
+    "http2.settings.max_header_list_size",
+];
 
 /// What a client begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -276,6 +276,11 @@ impl Transaction for Http2Transaction {
 
     fn number(&self, direction: Direction, field: &str, index: usize) -> Option<u64> {
         let side = self.side(direction);
+        // By their identifiers (RFC 9113, section 6.5.2).
+        let setting = |wanted: u16| {
+            let values = side.settings.iter().filter(|(id, _)| *id == wanted);
+            values.map(|&(_, value)| u64::from(value)).nth(index)
+        };
         let only = |value: Option<u64>| value.filter(|_| index == 0);
         match field {
             "http2.frametype" => side.frames.get(index).copied().map(u64::from),
@@ -290,6 +295,12 @@ impl Transaction for Http2Transaction {
                     Field::Header { .. } => None,
                 })
                 .nth(index),
+            "http2.settings.header_table_size" => setting(1),
+            "http2.settings.enable_push" => setting(2),
+            "http2.settings.max_concurrent_streams" => setting(3),
+            "http2.settings.initial_window_size" => setting(4),
+            "http2.settings.max_frame_size" => setting(5),
+            "http2.settings.max_header_list_size" => setting(6),
             _ => None,
         }
     }

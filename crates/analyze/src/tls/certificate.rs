@@ -20,11 +20,23 @@ pub(super) struct Certificate {
     /// Seconds since the epoch.
     pub not_before_s: i64,
     pub not_after_s: i64,
+    /// When it was seen.
+    pub seen_s: i64,
 }
 
 impl Certificate {
+    /// Whether its time is over.
+    pub(super) const fn is_expired(&self) -> bool {
+        self.seen_s > self.not_after_s
+    }
+
+    /// Whether its time is now.
+    pub(super) const fn is_valid(&self) -> bool {
+        self.seen_s >= self.not_before_s && !self.is_expired()
+    }
+
     /// Reads a certificate; the name of an event if it cannot be.
-    pub(super) fn read(der: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn read(der: &[u8], seen_s: i64) -> Result<Self, &'static str> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|error| match error {
             nom::Err::Error(error) | nom::Err::Failure(error) => event_of(&error),
             nom::Err::Incomplete(_) => events::CERTIFICATE_LENGTH,
@@ -37,6 +49,7 @@ impl Certificate {
             fingerprint: colons(&sha1::Sha1::digest(der), false),
             not_before_s: validity.not_before.timestamp(),
             not_after_s: validity.not_after.timestamp(),
+            seen_s,
         })
     }
 }

@@ -36,6 +36,8 @@ pub(crate) const NUMBERS: &[&str] = &[
     "tls.cert_chain_len",
     "tls_cert_notbefore",
     "tls_cert_notafter",
+    "tls_cert_expired",
+    "tls_cert_valid",
 ];
 
 /// Certificates of one side that are kept.
@@ -94,6 +96,8 @@ struct Facts {
     ja3: Option<String>,
     ja3s: Option<String>,
     ja4: Option<String>,
+    /// When what is read came, in seconds since the epoch.
+    now_s: i64,
 }
 
 impl Facts {
@@ -301,6 +305,7 @@ fn take(
                 let mut body = Reader(reader.0.get(1..).unwrap_or_default());
                 let Some(content) = body.counted24() else { break };
                 reader = body;
+                facts.now_s = i64::try_from(context.time_us / 1_000_000).unwrap_or(i64::MAX);
                 if let Err(event) = handshake(facts, context.config, direction, kind, content.0) {
                     step = Step::Broken(event);
                     break;
@@ -369,6 +374,7 @@ fn certificates(facts: &mut Facts, direction: Direction, body: &[u8]) {
     let Some(mut list) = Reader(body).counted24() else {
         return facts.raise(direction, events::CERTIFICATE);
     };
+    let seen_s = facts.now_s;
     while let Some(der) = list.counted24() {
         let side = facts.side_mut(direction);
         if side.chain.len() >= CERTIFICATES_MAX {
@@ -378,7 +384,7 @@ fn certificates(facts: &mut Facts, direction: Direction, body: &[u8]) {
         if side.chain.len() > 1 {
             continue;
         }
-        match Certificate::read(der.0) {
+        match Certificate::read(der.0, seen_s) {
             Ok(certificate) => {
                 let names = [
                     (certificate.subject.contains('\0'), events::CERTIFICATE_SUBJECT),

@@ -83,6 +83,8 @@ impl Transaction for TlsTransaction {
             ("tls.cert_chain_len", 0) => Some(side.chain.len() as u64),
             ("tls_cert_notbefore", 0) => Some(seconds(certificate?.not_before_s)),
             ("tls_cert_notafter", 0) => Some(seconds(certificate?.not_after_s)),
+            ("tls_cert_expired", 0) => Some(u64::from(certificate?.is_expired())),
+            ("tls_cert_valid", 0) => Some(u64::from(certificate?.is_valid())),
             _ => None,
         }
     }

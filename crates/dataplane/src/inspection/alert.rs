@@ -11,7 +11,7 @@ use signature::Subject;
 use wire::{Packet, Vlans};
 
 use super::flow::InspectedFlow;
-use super::layer::{Found, Layer};
+use super::layer::{Raised, Layer};
 use super::tagged::Tagged;
 use super::{AlertOptions, Inspection, Moment, OwnHeader, log, tunnel, variables};
 use crate::records::Records;
@@ -46,7 +46,7 @@ impl Inspection {
     /// Reports an alert of a packet that has a flow; `data` is the stream data that it was found in.
     pub(super) fn alert_in_flow(
         &mut self,
-        found: Found,
+        found: Raised,
         data: Option<&[u8]>,
         flow: &mut InspectedFlow,
         moment: &Moment<'_>,
@@ -112,7 +112,7 @@ impl Inspection {
     /// Reports an alert of a packet that has no flow.
     pub(super) fn alert(
         &mut self,
-        found: Found,
+        found: Raised,
         moment: &Moment<'_>,
         subject: &Subject<'_>,
         records: &mut Records,
@@ -154,7 +154,7 @@ impl Inspection {
     /// `"alert":{…}`, and what alerts of this tenant carry.
     fn rule_members(
         &self,
-        found: Found,
+        found: Raised,
         client: Option<IpAddr>,
         moment: &Moment<'_>,
     ) -> Option<(Vec<u8>, AlertOptions)> {
@@ -169,7 +169,7 @@ impl Inspection {
     }
 
     /// Begins what the rule's `tag` asks for.
-    fn begin_tag(&self, found: Found, flow: &mut InspectedFlow, moment: &Moment<'_>) {
+    fn begin_tag(&self, found: Raised, flow: &mut InspectedFlow, moment: &Moment<'_>) {
         let Some(tenant) = self.tenants.get(usize::from(moment.tenant.0)) else { return };
         let signatures = tenant.layers.get(found.layer);
         let rule = signatures.and_then(|signatures| signatures.set().rule(found.alert.rule));
@@ -212,7 +212,7 @@ impl Inspection {
     }
 
     /// The alert with the flow's only transaction, if it has none of its own and is to have one.
-    fn with_transaction(&self, found: Found, flow: &mut InspectedFlow, moment: &Moment<'_>) -> Found {
+    fn with_transaction(&self, found: Raised, flow: &mut InspectedFlow, moment: &Moment<'_>) -> Raised {
         let options = self.tenants.get(usize::from(moment.tenant.0)).map(|tenant| tenant.config.alert);
         let mut ids = Vec::new();
         if options.is_some_and(|options| options.guess_transaction)
@@ -222,7 +222,7 @@ impl Inspection {
             session.for_each_transaction(&mut |transaction| ids.push(transaction.id()));
         }
         match ids.as_slice() {
-            [only] => Found { alert: signature::Alert { transaction: Some(*only), ..found.alert }, ..found },
+            [only] => Raised { alert: signature::Alert { transaction: Some(*only), ..found.alert }, ..found },
             _ => found,
         }
     }
@@ -231,7 +231,7 @@ impl Inspection {
     /// take the place of the flow's.
     fn forwarded(
         &self,
-        found: Found,
+        found: Raised,
         flow: &mut InspectedFlow,
         moment: &Moment<'_>,
     ) -> Option<(IpAddr, bool)> {
@@ -312,6 +312,7 @@ fn flow_members(to: &mut Vec<u8>, flow: &InspectedFlow) {
     number_after(to, r#","pkts_toclient":"#, packets_to_client);
     number_after(to, r#","bytes_toserver":"#, bytes_to_server);
     number_after(to, r#","bytes_toclient":"#, bytes_to_client);
+    literal(to, if flow.signature.is_bypassed() { event::BYPASSED } else { "" });
     literal(to, r#","start":""#);
     timestamp(to, flow.first_us);
     let tuple = flow.entry.key().tuple(flow.client);

@@ -4,7 +4,7 @@ use flow::defrag::DropReason;
 use signature::{Ends, Subject};
 use wire::{L3, Malformed, Oddity, Packet, TenantId};
 
-use super::layer::{Found, Layer};
+use super::layer::{Raised, Layer};
 use super::{Inspection, Moment};
 use crate::pipeline::Plan;
 use crate::reason::Reason;
@@ -166,7 +166,7 @@ impl Inspection {
         for layer in Layer::BOTH {
             if let Some(signatures) = state.layers.get_mut(layer).filter(|_| plan.asks(layer)) {
                 let found = signatures.inspect_faulty(&subject);
-                alerts.extend(found.iter().map(|&alert| Found { layer, alert }));
+                alerts.extend(found.iter().map(|&alert| Raised { layer, alert }));
             }
         }
         for found in alerts {

@@ -44,8 +44,10 @@ pub(super) struct InspectedFlow {
     pub(super) alerted: bool,
     /// A rule wants its packets logged.
     pub(super) tagged: Option<Tagged>,
-    /// No rule is asked about it any more, because of an exception policy.
+    /// No rule is asked about it any more, because of an exception policy or `bypass`.
     pub(super) passed: bool,
+    /// A rule wants it only counted.
+    pub(super) bypassed: bool,
 }
 
 impl InspectedFlow {

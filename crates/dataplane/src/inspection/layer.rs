@@ -47,7 +47,7 @@ impl Layer {
 
 /// An alert, and whose rule has spoken.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct Raised {
     pub(super) layer: Layer,
     pub(super) alert: Alert,
 }
@@ -128,6 +128,14 @@ impl FlowStates {
         match layer {
             Layer::Policy => self.policy.get_or_insert_default(),
             Layer::Own => &mut self.own,
+        }
+    }
+
+    /// Whether a rule of this layer said that the flow is only to be counted.
+    pub(super) fn is_bypassed(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::Policy => self.policy.as_deref().is_some_and(FlowState::is_bypassed),
+            Layer::Own => self.own.is_bypassed(),
         }
     }
 

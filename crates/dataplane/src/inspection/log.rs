@@ -39,7 +39,10 @@ impl Inspection {
         session.retire(moment.direction);
         session.forget_events();
         for record in finished {
-            if plan.logs(record.event_type) {
+            // A rule's `config` is about the transaction's own record.
+            let silenced = record.tx_id.is_some_and(|id| flow.signature.is_silenced(id))
+                && !matches!(record.event_type, "fileinfo" | "anomaly");
+            if plan.logs(record.event_type) && !silenced {
                 let moment = Moment { direction: record.direction, ..*moment };
                 let detail = describe(flow, record.event_type, &moment, records);
                 let mut members = record.members;

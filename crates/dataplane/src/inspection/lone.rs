@@ -4,7 +4,7 @@ use app::Direction;
 use signature::{Ends, Subject};
 use wire::TenantId;
 
-use super::layer::{Found, Layer};
+use super::layer::{Raised, Layer};
 use super::{Inspection, Moment, tunnel};
 use crate::PacketMeta;
 use crate::pipeline::Plan;
@@ -64,7 +64,7 @@ impl Inspection {
         for layer in Layer::BOTH {
             if let Some(signatures) = state.layers.get_mut(layer).filter(|_| plan.asks(layer)) {
                 let found = signatures.inspect(&subject, None, None);
-                alerts.extend(found.iter().map(|&alert| Found { layer, alert }));
+                alerts.extend(found.iter().map(|&alert| Raised { layer, alert }));
             }
         }
         for found in alerts {

@@ -10,6 +10,7 @@
 
 mod alert;
 mod announced;
+mod bypass;
 mod config;
 mod fault;
 mod flow;
@@ -36,9 +37,9 @@ use crate::PacketMeta;
 use crate::counters::TenantCounters;
 use crate::generation::Generation;
 use crate::pipeline::{Plan, Then};
-use crate::records::Records;
+use crate::records::{Found, Records};
 use flow::InspectedFlow;
-use layer::{FlowStates, Found};
+use layer::{FlowStates, Raised};
 use tenant::TenantState;
 
 pub use announced::Announced;
@@ -146,6 +147,7 @@ impl Inspection {
             alerted: false,
             tagged: None,
             passed: false,
+            bypassed: false,
         });
         if let Some(place) = self.free.pop()
             && let Some(slot) = self.flows.get_mut(place as usize)
@@ -207,7 +209,7 @@ impl Inspection {
             // What is left was said while it was.
             flow.facts.established |= stream.is_established();
         }
-        if plan.reads_streams() && flow.session.is_some() {
+        if plan.reads_streams() && flow.session.is_some() && !flow.bypassed {
             for direction in Direction::BOTH {
                 let moment = Moment {
                     time_us: flow.latest_us,
@@ -237,7 +239,8 @@ impl Inspection {
             stream.close(&mut tenant.budget);
         }
         let app_proto = flow.session.as_ref().and_then(log::app_proto);
-        records.inspected_flow_ended(&flow.entry, reason, at_us, app_proto, flow.alerted);
+        let found = Found { app_proto, alerted: flow.alerted, bypassed: flow.bypassed };
+        records.inspected_flow_ended(&flow.entry, reason, at_us, found);
     }
 
     /// Runs its pipeline over one packet.
@@ -301,6 +304,7 @@ impl Inspection {
             let rest = Moment { number: 0, direction, packet: None, ending: false, ..moment };
             self.detect(&mut flow, plan, &rest, &Seen::default(), records);
         }
+        self.heed_bypass(&mut flow, plan, &moment, records);
         if let Some(slot) = self.flows.get_mut(meta.slot as usize) {
             *slot = Some(flow);
         }
@@ -322,7 +326,7 @@ impl Inspection {
         let reassembled = meta.frames > 1;
         let payload = packet.payload(frame);
         let quotes_flow = matches!(packet.l4, L4::Icmp | L4::Icmpv6) && flow.session.is_some();
-        if quotes_flow {
+        if quotes_flow || flow.bypassed {
             return Seen { reassembled, ..Seen::default() };
         }
         let Some(stream) = &mut flow.stream else {
@@ -393,7 +397,12 @@ impl Inspection {
         }
         let InspectedFlow { stream, session, signatures, facts, entry, client, passed, .. } = flow;
         let TenantState { config, layers, budget } = tenant;
-        let asked = Layer::BOTH.map(|layer| !*passed && plan.asks(layer) && layers.get(layer).is_some());
+        let asked = Layer::BOTH.map(|layer| {
+            !*passed
+                && plan.asks(layer)
+                && layers.get(layer).is_some()
+                && !signatures.is_bypassed(layer)
+        });
         if asked.contains(&true) {
             if let Some(stream) = stream {
                 stream.resume_raw(moment.direction);
@@ -446,7 +455,7 @@ impl Inspection {
                                 })
                                 .unwrap_or_else(|| raw.bytes.to_vec())
                         });
-                        alerts.push((Found { layer, alert }, data));
+                        alerts.push((Raised { layer, alert }, data));
                     }
                 }
                 if let ([true, _], Some(session)) = (asked, session.as_mut()) {

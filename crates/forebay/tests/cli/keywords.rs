@@ -84,7 +84,13 @@ impl Place {
     }
 
     /// Replays, and compares the rules that speak with those of the reference.
-    fn compare(&self, frames: &[Vec<u8>], rules: &str, config: &str, options: &[&str]) -> Vec<Value> {
+    pub(crate) fn compare(
+        &self,
+        frames: &[Vec<u8>],
+        rules: &str,
+        config: &str,
+        options: &[&str],
+    ) -> Vec<Value> {
         let events = self.inspect(frames, rules, config);
         if let Some(reference) = self.reference(options) {
             assert_eq!(sids(&events), sids(&reference), "the reference's are on the right");
@@ -99,7 +105,7 @@ fn records(path: &Path) -> Vec<Value> {
 }
 
 /// Numbers of the rules that spoke, in order.
-fn sids(events: &[Value]) -> Vec<u64> {
+pub(crate) fn sids(events: &[Value]) -> Vec<u64> {
     let mut sids: Vec<u64> =
         events.iter().filter_map(|event| event["alert"]["signature_id"].as_u64()).collect();
     sids.sort_unstable();

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod keyword_list;
 mod keywords;
 mod place;
+mod rule_effects;
 mod rules;
 
 use std::fs;

@@ -92,6 +92,7 @@ impl<'e> Builder<'e> {
             noalert: false,
             tag: None,
             config: None,
+            bypass: false,
             fast_pattern: None,
             prefilter: None,
         };

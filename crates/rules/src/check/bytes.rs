@@ -3,7 +3,7 @@
 
 use crate::ir::{
     Asn1, Base, Base64Decode, ByteExtract, ByteJump, ByteMath, ByteOperator, ByteTest, Condition, Encoding,
-    HeaderCondition, IsDataAt, MathOperator, Number, VariableId,
+    HeaderCondition, IsDataAt, MathOperator, Number, VARIABLES_MAX, VariableId,
 };
 use crate::number::{decimal, hexadecimal_or_decimal, signed};
 use crate::refusal::{Outcome, RefusalReason};
@@ -44,8 +44,10 @@ impl Builder<'_> {
         if let Ok(known) = self.variable(name) {
             return Ok(known);
         }
-        let number = u8::try_from(self.variables.len())
-            .map_err(|_| name.invalid("at most 256 variables in a rule"))?;
+        let number = Some(self.variables.len()).filter(|&number| number < VARIABLES_MAX);
+        let number = number
+            .and_then(|number| u8::try_from(number).ok())
+            .ok_or_else(|| self.conflict("a rule can set 16 variables; this would be one more"))?;
         self.variables.push(name.text.to_owned());
         Ok(VariableId(number))
     }

@@ -9,7 +9,7 @@ use crate::refusal::{Outcome, RefusalReason};
 use crate::syntax::Span;
 
 use super::builder::Builder;
-use super::{application, buffer, bytes, content, meta, packet, pattern, state, tls};
+use super::{application, buffer, bytes, content, inert, lists, meta, packet, pattern, state, tls};
 
 /// Whether a keyword takes a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,8 +74,7 @@ const MODIFIERS: [(&str, Buffer); 13] = [
 ];
 
 /// Keywords that Suricata 7 has and this version does not, and why.
-const UNSUPPORTED: [(&str, &str); 22] = [
-    ("bypass", ": what is not worth inspecting is for a steering rule to say"),
+const UNSUPPORTED: [(&str, &str); 15] = [
     ("cip_service", ": ENIP is not analysed"),
     ("dnp3.data", ": DNP3 is not analysed"),
     ("dnp3_data", ": DNP3 is not analysed"),
@@ -87,16 +86,10 @@ const UNSUPPORTED: [(&str, &str); 22] = [
     ("dnp3.obj", ": DNP3 is not analysed"),
     ("enip_command", ": ENIP is not analysed"),
     ("filestore", ": files are not stored"),
-    ("flowvar", ""),
     ("frame", ": protocol frames cannot be looked into"),
     ("lua", ": scripts are not run"),
     ("luajit", ": scripts are not run"),
     ("modbus", ": Modbus is not analysed"),
-    ("nfq_set_mark", ": packets are looked at beside their path"),
-    ("pktvar", ""),
-    ("replace", ": packets are looked at beside their path"),
-    ("template2", ""),
-    ("tls.store", ": certificates are not stored"),
 ];
 
 fn all() -> HashMap<&'static str, Keyword> {
@@ -122,7 +115,6 @@ fn all() -> HashMap<&'static str, Keyword> {
         let keyword = row(name, Value::Optional, Quotes::Allowed, unsupported);
         keywords.insert(name, keyword);
     }
-    keywords.insert("tls_store", row("tls.store", Value::None, Quotes::Refused, unsupported));
     for &(name, aliases, value, quotes, negatable, apply) in TABLE {
         let keyword = Keyword { negatable, ..row(name, value, quotes, apply) };
         keywords.insert(name, keyword);
@@ -171,6 +163,11 @@ static TABLE: &[Row] = &[
     ("detection_filter", &[], R, U, false, meta::detection_filter),
     ("tag", &[], R, U, false, meta::tag),
     ("config", &[], R, U, false, meta::config),
+    ("bypass", &[], N, U, false, meta::bypass),
+    // What has no effect where packets are looked at beside their path, or without files to write to.
+    ("replace", &[], R, Q, true, inert::replace),
+    ("nfq_set_mark", &[], R, U, false, inert::mark),
+    ("tls.store", &["tls_store"], N, U, false, inert::store),
     // Content and its modifiers.
     ("content", &[], R, Q, true, content::content),
     ("uricontent", &[], R, Q, true, content::uricontent),
@@ -217,6 +214,8 @@ static TABLE: &[Row] = &[
     ("flowint", &[], R, U, false, state::flowint),
     ("hostbits", &[], R, U, false, state::hostbits),
     ("xbits", &[], R, U, false, state::xbits),
+    ("flowvar", &[], R, U, false, state::variable),
+    ("pktvar", &[], R, U, false, state::variable),
     ("stream_size", &[], R, U, false, state::stream_size),
     ("flow.age", &[], R, U, false, state::flow_age),
     ("flow.pkts_toserver", &[], R, U, false, state::flow_count),
@@ -224,7 +223,7 @@ static TABLE: &[Row] = &[
     ("flow.bytes_toserver", &[], R, U, false, state::flow_count),
     ("flow.bytes_toclient", &[], R, U, false, state::flow_count),
     // Packet headers.
-    ("ttl", &[], R, U, false, packet::ttl),
+    ("ttl", &["template2"], R, U, false, packet::ttl),
     ("tos", &[], R, A, true, packet::tos),
     ("id", &[], R, A, false, packet::ip_id),
     ("ip_proto", &[], R, A, false, packet::ip_protocol),
@@ -286,23 +285,23 @@ static TABLE: &[Row] = &[
     ("ike.exchtype", &[], R, U, false, application::number),
     ("ike.key_exchange_payload_length", &[], R, U, false, application::number),
     ("ike.nonce_payload_length", &[], R, U, false, application::number),
-    ("ike.chosen_sa_attribute", &[], R, U, false, application::ike_attribute),
+    ("ike.chosen_sa_attribute", &[], R, U, false, lists::ike_attribute),
     ("krb5_msg_type", &[], R, U, false, application::number),
     ("krb5_err_code", &[], R, U, false, application::number),
-    ("krb5.ticket_encryption", &[], R, U, false, application::krb5_encryption),
+    ("krb5.ticket_encryption", &[], R, U, false, lists::krb5_encryption),
     ("mqtt.protocol_version", &[], R, U, false, application::number),
     ("mqtt.reason_code", &[], R, U, false, application::number),
     ("mqtt.qos", &[], R, U, false, application::number),
     ("mqtt.type", &[], R, U, false, application::named_number),
-    ("mqtt.flags", &[], R, U, false, application::mqtt_flags),
-    ("mqtt.connect.flags", &[], R, U, false, application::mqtt_flags),
-    ("mqtt.connack.session_present", &[], R, U, false, application::mqtt_session),
+    ("mqtt.flags", &[], R, U, false, lists::mqtt_flags),
+    ("mqtt.connect.flags", &[], R, U, false, lists::mqtt_flags),
+    ("mqtt.connack.session_present", &[], R, U, false, lists::mqtt_session),
     ("http2.frametype", &[], R, U, false, application::named_number),
     ("http2.errorcode", &[], R, U, false, application::named_number),
     ("http2.priority", &[], R, U, false, application::number),
     ("http2.window", &[], R, U, false, application::number),
     ("http2.size_update", &[], R, U, false, application::number),
-    ("http2.settings", &[], R, U, false, application::http2_settings),
+    ("http2.settings", &[], R, U, false, lists::http2_settings),
     ("tls.version", &[], R, U, false, tls::version),
     ("ssl_version", &[], R, U, false, tls::versions),
     ("ssl_state", &[], R, U, false, tls::states),

@@ -291,6 +291,11 @@ pub(super) fn config(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>, _:
     Ok(())
 }
 
+pub(super) fn bypass(builder: &mut Builder<'_>, _: &Keyword, _: Span<'_>, _: bool) -> Outcome {
+    builder.rule.bypass = true;
+    Ok(())
+}
+
 impl Builder<'_> {
     /// Rules without a number cannot be spoken of.
     pub(super) fn check_meta(&self, end: usize) -> Outcome {

@@ -11,7 +11,9 @@ mod builder;
 mod bytes;
 mod content;
 mod finish;
+mod inert;
 mod keyword;
+mod lists;
 mod meta;
 mod packet;
 mod pattern;
@@ -142,13 +144,13 @@ fn protocol(word: Span<'_>) -> Outcome<(ir::HeaderProtocol, Option<ir::AppProtoc
 }
 
 /// The application protocol that rules call `name`. Suricata's defaults have Modbus, DNP3, ENIP and `PostgreSQL`
-/// turned off, so neither there nor here can a rule ask for them.
+/// turned off; here a rule about one of them turns it on.
 fn app_protocol(name: &str) -> Option<Protocol> {
     match name {
         "http1" => Some(Protocol::Http1),
         "ikev2" => Some(Protocol::Ike),
         // `http` is both versions; whoever accepts it has seen to it before.
-        "http" | "modbus" | "dnp3" | "enip" | "pgsql" => None,
+        "http" => None,
         other => Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == other),
     }
 }

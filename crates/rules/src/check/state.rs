@@ -1,10 +1,10 @@
-//! The flow, and what rules remember: `flow`, `flowbits`, `flowint`, `hostbits`, `xbits`, `stream_size`.
+//! The flow, and what rules remember: `flow`, `flowbits`, `flowint`, `hostbits`, `xbits`, `flowvar`, `stream_size`.
 
 use app::Direction;
 
 use crate::ir::{
-    BitOperation, Comparison, FlowCount, HeaderCondition, HostTrack, IntegerOperation, IntegerValue,
-    StateOperation, StreamSide,
+    BitOperation, CaptureScope, Comparison, FlowCount, HeaderCondition, HostTrack, IntegerOperation,
+    IntegerValue, StateOperation, StreamSide,
 };
 use crate::number::{comparison_of, decimal};
 use crate::refusal::{Outcome, RefusalReason};
@@ -158,6 +158,27 @@ pub(super) fn hostbits(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_>, 
         return Err(more.invalid("nothing more"));
     }
     builder.rule.state.push(StateOperation::HostBit { operation, name, track });
+    builder.last = Last::Other(false);
+    Ok(())
+}
+
+/// `flowvar` and `pktvar`: a name, and what the variable must hold, with or without quotes.
+pub(super) fn variable(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'_>, _: bool) -> Outcome {
+    let expected = "the name of a variable that pcre captures, a comma, and what it holds";
+    let mut parts = value.text.splitn(2, ',');
+    let (Some(name), Some(bytes)) = (parts.next(), parts.next()) else {
+        return Err(value.invalid(expected));
+    };
+    let bytes = Span { text: bytes, offset: value.offset + name.len() + 1 }.trim();
+    let quoted = bytes.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let bytes = quoted.map_or(bytes, |text| Span { text, offset: bytes.offset + 1 });
+    let name = name.trim();
+    if name.is_empty() || bytes.text.is_empty() || bytes.text.starts_with('!') {
+        return Err(value.invalid(expected));
+    }
+    let scope = if keyword.name == "flowvar" { CaptureScope::Flow } else { CaptureScope::Packet };
+    let bytes = super::content::unescape(bytes)?;
+    builder.rule.state.push(StateOperation::Variable { scope, name: name.to_owned(), bytes });
     builder.last = Last::Other(false);
     Ok(())
 }

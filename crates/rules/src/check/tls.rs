@@ -76,8 +76,7 @@ pub(super) fn states(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'
 pub(super) fn validity(builder: &mut Builder<'_>, keyword: &Keyword, _: Span<'_>, _: bool) -> Outcome {
     require(builder)?;
     builder.only(Direction::ToClient)?;
-    let negated = keyword.name == "tls_cert_valid";
-    builder.application(AppCondition::Is { field: "tls_cert_expired", negated })
+    builder.application(AppCondition::Is { field: keyword.name, negated: false })
 }
 
 pub(super) fn date(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'_>, _: bool) -> Outcome {

@@ -90,7 +90,10 @@ impl<T: Default> Default for Number<T> {
     }
 }
 
-/// A variable that `byte_extract` or `byte_math` sets, numbered within its rule from 0.
+/// Variables that one rule can set with `byte_extract` and `byte_math`; a rule with more is refused.
+pub const VARIABLES_MAX: usize = 16;
+
+/// A variable that `byte_extract` or `byte_math` sets, numbered within its rule from 0, below [`VARIABLES_MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct VariableId(pub u8);
 

@@ -71,6 +71,8 @@ pub struct Rule {
     pub tag: Option<Tag>,
     /// `config`: what is no longer logged after a match.
     pub config: Option<LoggingOff>,
+    /// `bypass`: after a match the flow is only counted.
+    pub bypass: bool,
     /// The condition that `fast_pattern` names: group and condition index. `None`: the compiler chooses.
     pub fast_pattern: Option<FastPattern>,
     /// `prefilter`: let the keyword before it select candidates; index into [`Rule::packet`].
@@ -97,7 +99,8 @@ impl AppProtocol {
     }
 }
 
-/// What `config: logging disable` stops.
+/// What `config: logging disable` names. Whatever it names, what is not logged is the event of the transaction that
+/// matched, as in the reference.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LoggingOff {
     /// `type tx, scope tx`: the event of the transaction that matched.

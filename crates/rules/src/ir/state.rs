@@ -1,7 +1,7 @@
 //! What a rule asks of the application layer beyond buffers, what it remembers, and how often it may speak.
 
 use super::header::{AddressSet, Comparison};
-use super::{Action, AppProtocol};
+use super::{Action, AppProtocol, CaptureScope};
 
 /// A condition on the application layer beyond buffers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,6 +119,15 @@ pub enum StateOperation {
         track: HostTrack,
         /// For how long, in seconds.
         expire_s: u32,
+    },
+    /// `flowvar`, `pktvar`: a variable that `pcre` has captured holds these bytes somewhere.
+    Variable {
+        /// Of what.
+        scope: CaptureScope,
+        /// Name.
+        name: String,
+        /// The bytes.
+        bytes: Vec<u8>,
     },
 }
 

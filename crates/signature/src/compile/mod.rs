@@ -20,6 +20,7 @@ mod state_names;
 use std::sync::Arc;
 
 pub use crate::lookup::Lookup;
+pub use crate::verify::Variable;
 pub use address_index::AddressIndex;
 pub use anchors::Anchors;
 use app::Direction;

@@ -1,7 +1,7 @@
 //! In which order rules are asked: as the reference orders them, because a rule that sets a flowbit must come before one
 //! that reads it, and alerts of one packet are written in this order.
 
-use rules::ir::{Action, BitOperation, IntegerOperation, Rule, StateOperation};
+use rules::ir::{Action, BitOperation, CaptureScope, Condition, IntegerOperation, Rule, StateOperation};
 
 /// What a rule does to one kind of memory; setters come first, then those that read and set, then readers, then rules
 /// that have nothing to do with it.
@@ -41,6 +41,20 @@ fn uses(rule: &Rule, kind: impl Fn(&StateOperation) -> Option<bool>) -> Use {
     Use::of(reads, sets)
 }
 
+/// How the rule uses captured variables.
+fn variables(rule: &Rule, wanted: CaptureScope) -> Use {
+    let reads = rule
+        .state
+        .iter()
+        .any(|operation| matches!(operation, StateOperation::Variable { scope, .. } if *scope == wanted));
+    let mut conditions = rule.groups.iter().flat_map(|group| &group.conditions);
+    let sets = conditions.any(|condition| match condition {
+        Condition::Pcre(pcre) => pcre.captures.iter().any(|capture| capture.scope == wanted),
+        _ => false,
+    });
+    Use::of(reads, sets)
+}
+
 /// Puts rules into the order in which they are asked.
 pub(super) fn sort(rules: &mut [Rule]) {
     rules.sort_by_cached_key(|rule| {
@@ -70,6 +84,9 @@ pub(super) fn sort(rules: &mut [Rule]) {
             StateOperation::CrossBit { operation, .. } => Some(bit_reads(*operation)),
             _ => None,
         });
-        (action, flowbits, flowints, hostbits, crossbits, rule.meta.priority)
+        let flow_variables = variables(rule, CaptureScope::Flow);
+        let packet_variables = variables(rule, CaptureScope::Packet);
+        let variables = (flow_variables, packet_variables);
+        (action, flowbits, flowints, variables, hostbits, crossbits, rule.meta.priority)
     });
 }

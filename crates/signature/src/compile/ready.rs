@@ -2,7 +2,7 @@
 
 use app::{Buffer, Direction, Scope, Stage};
 use rules::ir::{
-    Action, AppCondition, AppProtocol, BitOperation, Comparison, Condition, HeaderCondition, HeaderProtocol,
+    AppCondition, AppProtocol, BitOperation, Comparison, Condition, HeaderCondition, HeaderProtocol,
     HostTrack, IntegerOperation, IntegerValue, Rule, StateOperation,
 };
 
@@ -14,7 +14,7 @@ use super::setup::Setup;
 use crate::dataset::Definitions;
 use crate::lookup::Lookup;
 use crate::names::Names;
-use crate::verify::{Check, CompileError};
+use crate::verify::{Check, CompileError, Variable};
 
 /// A rule that can be asked.
 #[derive(Debug)]
@@ -93,6 +93,8 @@ pub enum ReadyState {
         /// For how long, in seconds; 0: for ever.
         expire_s: u32,
     },
+    /// `flowvar` and `pktvar`: the variable holds this.
+    VariableHolds(Variable, Box<[u8]>),
 }
 
 /// What is assigned to or added to an integer.
@@ -135,6 +137,9 @@ impl ReadyState {
                 track: *track,
                 expire_s: 0,
             },
+            StateOperation::Variable { scope, name, bytes } => {
+                Self::VariableHolds(Variable::new(*scope, name, names), bytes.as_slice().into())
+            }
             StateOperation::CrossBit { operation, name, track, expire_s } => Self::HostBit {
                 operation: *operation,
                 name: number("xbit", name),
@@ -151,7 +156,10 @@ impl ReadyState {
                 matches!(operation, BitOperation::IsSet | BitOperation::IsNotSet)
             }
             Self::FlowIntegerChange(..) => false,
-            Self::FlowIntegerIs(..) | Self::FlowIntegerIsAsOther(..) | Self::FlowIntegerIsSet(..) => true,
+            Self::FlowIntegerIs(..)
+            | Self::FlowIntegerIsAsOther(..)
+            | Self::FlowIntegerIsSet(..)
+            | Self::VariableHolds(..) => true,
         }
     }
 }
@@ -259,9 +267,6 @@ impl Ready {
 
 /// What this version cannot do, it says.
 fn supported(rule: &Rule) -> Result<(), CompileError> {
-    if rule.config.is_some() || rule.action == Action::Config {
-        return Err(CompileError::Unsupported("the action config"));
-    }
     if rule.groups.iter().any(|group| group.buffer == Buffer::FileMagic) {
         return Err(CompileError::Unsupported("file.magic (the reference's names of file types)"));
     }

@@ -36,7 +36,9 @@ impl StateNames {
                         _ => {}
                     }
                 }
-                StateOperation::HostBit { .. } | StateOperation::CrossBit { .. } => {}
+                StateOperation::HostBit { .. }
+                | StateOperation::CrossBit { .. }
+                | StateOperation::Variable { .. } => {}
             }
         }
         let mut variables = Vec::new();

@@ -21,12 +21,19 @@ pub struct FlowState {
     pub(super) set_number: u64,
     /// A rule said that the flow may pass.
     pub(super) passed: bool,
+    /// A rule said that the flow is only to be counted from now on.
+    pub(super) bypassed: bool,
+    /// Transactions of which a rule said that they are not to be logged; in order.
+    silenced: Vec<u64>,
     /// Transactions that are open, oldest first.
     pub(super) transactions: Vec<TransactionState>,
 }
 
 /// Names that a flow can have set at one time; more are not set, and counted.
 pub const NAMES_MAX: usize = 256;
+
+/// Transactions that can be silenced at one time; more are logged.
+const SILENCED_MAX: usize = 1024;
 
 /// Bytes that the variables of a flow can have together.
 const VARIABLE_BYTES_MAX: usize = 65_536;
@@ -35,6 +42,32 @@ impl FlowState {
     /// The flow has another application protocol, whose transactions are numbered anew.
     pub fn forget_transactions(&mut self) {
         self.transactions.clear();
+        self.silenced.clear();
+    }
+
+    /// Whether a rule said that the flow is only to be counted from now on (`bypass`).
+    pub fn is_bypassed(&self) -> bool {
+        self.bypassed
+    }
+
+    /// Whether a rule said that this transaction is not to be logged (`config`).
+    pub fn is_silenced(&self, transaction: u64) -> bool {
+        self.silenced.binary_search(&transaction).is_ok()
+    }
+
+    /// The transaction is not to be logged.
+    pub(super) fn silence(&mut self, transaction: u64) {
+        if let Err(at) = self.silenced.binary_search(&transaction)
+            && self.silenced.len() < SILENCED_MAX
+        {
+            self.silenced.insert(at, transaction);
+        }
+    }
+
+    /// No transaction before this one is open any more.
+    pub(super) fn forget_before(&mut self, oldest: u64) {
+        let gone = self.silenced.partition_point(|&transaction| transaction < oldest);
+        self.silenced.drain(..gone);
     }
 
     /// Whether the flowbit is set.

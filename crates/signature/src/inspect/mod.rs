@@ -111,6 +111,8 @@ struct Scratch {
     packet_passed: bool,
     /// What `pcre` captured for the packet.
     packet_variables: Vec<(u32, Box<[u8]>)>,
+    /// What it captured in transactions of the packet.
+    later_captures: Vec<(verify::Variable, Box<[u8]>)>,
 }
 
 /// Rules to ask, each once, however often it was found.
@@ -231,6 +233,8 @@ impl Inspector {
             && !self.scratch.packet_passed
         {
             self.inspect_transactions(subject, state, session);
+            let captures = std::mem::take(&mut self.scratch.later_captures);
+            self.keep_captures(captures, state);
         }
         let alerts = &mut self.scratch.alerts;
         alerts.sort_by_key(|alert| alert.rule);

@@ -92,8 +92,20 @@ impl Inspector {
             ReadyState::HostBit { operation: BitOperation::IsNotSet, name, track, .. } => {
                 !self.hosts.bit(*name, *track, &subject.ends, subject.time_us)
             }
+            ReadyState::VariableHolds(variable, bytes) => self
+                .captured(*variable, state)
+                .is_some_and(|value| value.windows(bytes.len().max(1)).any(|window| window == &**bytes)),
             ReadyState::FlowBit(..) | ReadyState::FlowIntegerChange(..) | ReadyState::HostBit { .. } => true,
         })
+    }
+
+    /// What an expression has captured into a variable.
+    fn captured<'a>(&'a self, variable: Variable, state: &'a FlowState) -> Option<&'a [u8]> {
+        let (name, variables) = match variable {
+            Variable::Flow(name) => (name, state.variables()),
+            Variable::Packet(name) => (name, self.scratch.packet_variables.as_slice()),
+        };
+        variables.iter().find(|(other, _)| *other == name).map(|(_, value)| &**value)
     }
 
     /// Everything held: the rule changes what it changes, and speaks if it may.
@@ -113,7 +125,17 @@ impl Inspector {
             }
         }
         if !self.scratch.verify.captures.is_empty() {
-            self.keep_captures(state);
+            let captures = std::mem::take(&mut self.scratch.verify.captures);
+            if transaction.is_some() {
+                // Rules about transactions of the same packet do not see them, as in the reference.
+                self.scratch.later_captures.extend(captures);
+            } else {
+                self.keep_captures(captures, state);
+            }
+        }
+        state.bypassed |= rule.rule.bypass;
+        if let Some(transaction) = transaction.filter(|_| rule.rule.config.is_some()) {
+            state.silence(transaction);
         }
         let name = (rule.rule.meta.gid, rule.rule.meta.sid);
         if let Some(rate) = rule.rule.detection_filter
@@ -122,7 +144,7 @@ impl Inspector {
             self.counts.suppressed += 1;
             return;
         }
-        if rule.rule.noalert || rule.rule.action == Action::Pass {
+        if rule.rule.noalert || matches!(rule.rule.action, Action::Pass | Action::Config) {
             return;
         }
         if !rule.rule.suppressions.is_empty() && is_suppressed(rule, subject) {
@@ -147,8 +169,8 @@ impl Inspector {
     }
 
     /// What the rule captured becomes variables.
-    fn keep_captures(&mut self, state: &mut FlowState) {
-        for (variable, value) in std::mem::take(&mut self.scratch.verify.captures) {
+    pub(super) fn keep_captures(&mut self, captures: Vec<(Variable, Box<[u8]>)>, state: &mut FlowState) {
+        for (variable, value) in captures {
             match variable {
                 Variable::Flow(name) => {
                     self.counts.names_over += u64::from(!state.set_variable(name, value));
@@ -203,7 +225,8 @@ impl Inspector {
             }
             ReadyState::FlowIntegerIs(..)
             | ReadyState::FlowIntegerIsAsOther(..)
-            | ReadyState::FlowIntegerIsSet(..) => true,
+            | ReadyState::FlowIntegerIsSet(..)
+            | ReadyState::VariableHolds(..) => true,
         }
     }
 }

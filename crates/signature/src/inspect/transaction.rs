@@ -53,6 +53,7 @@ impl Inspector {
         // Those that are gone were complete.
         known.retain(|transaction| transaction.id >= oldest);
         state.transactions = known;
+        state.forget_before(oldest);
     }
 
     fn inspect_transaction(

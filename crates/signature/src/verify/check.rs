@@ -134,7 +134,7 @@ pub struct Expression {
 
 /// A variable that a capture goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Variable {
+pub enum Variable {
     /// Of the flow.
     Flow(u32),
     /// Of the packet.

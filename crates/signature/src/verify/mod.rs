@@ -11,8 +11,8 @@ mod bytes;
 mod check;
 mod content;
 
-pub use check::CompileError;
-pub(crate) use check::{Check, Variable};
+pub(crate) use check::Check;
+pub use check::{CompileError, Variable};
 
 use std::sync::Arc;
 
@@ -20,15 +20,12 @@ use analyze::View;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use rules::ir::{self, Number, VariableId};
+use rules::ir::{self, Number, VARIABLES_MAX, VariableId};
 
 use crate::dataset::Datasets;
 
 /// Steps of trying again in one buffer for one rule, like the reference's limit.
 pub(crate) const STEPS_MAX: u32 = 3_000;
-
-/// Variables that one rule can set with `byte_extract` and `byte_math`.
-pub(crate) const VARIABLES_MAX: usize = 16;
 
 /// What verifying one rule carries along: variables, the decoded base64 data, the steps left.
 #[derive(Debug, Default)]
