@@ -28,6 +28,7 @@ mod mime;
 mod nfs;
 mod ntp;
 mod parser;
+mod pgsql;
 mod quic;
 mod rdp;
 mod reader;

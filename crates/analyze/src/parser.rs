@@ -91,6 +91,7 @@ parsers! {
     Krb5 => crate::krb5::Krb5,
     Nfs => crate::nfs::Nfs,
     Ntp => crate::ntp::Ntp,
+    Pgsql => crate::pgsql::Pgsql,
     Rdp => crate::rdp::Rdp,
     Snmp => crate::snmp::Snmp,
 }

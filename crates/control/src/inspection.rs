@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use analyze::{DecompressLimits, Hashes, HttpLimits, PortList, WindowLimits};
-use app::Buffer;
+use app::{Buffer, Protocol};
 use dataplane::{AlertOptions, Encrypted, ExceptionPolicy, Forwarded, RuleLayer, TenantInspection};
 use flow::stream::StreamConfig;
-use rules::ir::{AppCondition, FileHash};
+use rules::ir::{AppCondition, AppProtocol, FileHash};
 use signature::{Hosts, Options, RuleSet, StateError};
 
 use crate::config::{self, Config, schema};
@@ -279,6 +279,7 @@ fn analyze(written: &schema::Protocols, rules: [Option<&RuleSet>; 2]) -> analyze
         ..HttpLimits::default()
     };
     config.enabled = written.disabled.iter().fold(analyze::Protocols::ALL, |all, name| all.without(name.0));
+    config.enabled = off_by_default(rules).fold(config.enabled, analyze::Protocols::with);
     config.ports = ports(&written.ports);
     let asks = |buffers: &[Buffer]| {
         let mut groups =
@@ -294,6 +295,24 @@ fn analyze(written: &schema::Protocols, rules: [Option<&RuleSet>; 2]) -> analyze
         Buffer::SshHasshServerString,
     ]);
     config
+}
+
+/// Protocols that are only looked for where somebody asks for them, as far as rules do.
+fn off_by_default(rules: [Option<&RuleSet>; 2]) -> impl Iterator<Item = Protocol> {
+    let rules = rules.into_iter().flatten().flat_map(RuleSet::rules);
+    let named = rules.flat_map(|rule| {
+        let conditions = rule.rule.app.iter().filter_map(|condition| match condition {
+            AppCondition::Protocol { protocol, .. } => *protocol,
+            _ => None,
+        });
+        conditions.chain(rule.rule.app_protocol)
+    });
+    named.filter_map(|asked| match asked {
+        AppProtocol::Only(
+            protocol @ (Protocol::Modbus | Protocol::Dnp3 | Protocol::Enip | Protocol::Pgsql),
+        ) => Some(protocol),
+        _ => None,
+    })
 }
 
 /// Hashes of files that rules ask for.

@@ -3,13 +3,16 @@
 // Each target uses its part of this.
 #![allow(dead_code)]
 
-use analyze::{Config, Session, Transport};
+use analyze::{Config, Protocols, Session, Transport};
 use app::{Buffer, Direction};
 
 const NUMBERS: &[&str] =
     &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime", "nfs_procedure"];
 
-const PORTS: [u16; 17] = [80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001, 2049];
+const PORTS: [u16; 21] = [
+    80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001, 2049, 5432, 502, 20_000,
+    44_818,
+];
 
 /// Any protocol: the first byte chooses the transport and the server's port, the rest is for [`drive`].
 pub(crate) fn drive_any(input: &[u8]) {
@@ -21,7 +24,7 @@ pub(crate) fn drive_any(input: &[u8]) {
 /// A byte of operation (bit 7 the direction; bits 0-6 the length of the data that follows, 0 a gap of the next byte's
 /// length, 127 everything that is left), over and over; then both directions close.
 pub(crate) fn drive(transport: Transport, (client_port, server_port): (u16, u16), input: &[u8]) {
-    let config = Config { ja3: true, ja4: true, hassh: true, ..Config::default() };
+    let config = Config { enabled: Protocols::ALL, ja3: true, ja4: true, hassh: true, ..Config::default() };
     let mut session = Session::new(transport, client_port, server_port);
     if input.len().is_multiple_of(3) {
         session.set_midstream();

@@ -89,6 +89,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Nfs, crate::nfs::probe),
     (Protocol::Krb5, crate::krb5::probe),
     (Protocol::Rdp, crate::rdp::probe),
+    (Protocol::Pgsql, crate::pgsql::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
 ];

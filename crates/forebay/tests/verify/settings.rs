@@ -28,6 +28,7 @@ pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Resul
     set("inspection", format!("rules = [{:?}]", rules.display().to_string()));
     set("inspection", "cache_mib_max = 0".to_owned());
     let mut verify_checksums = true;
+    let mut turned_on: Vec<&str> = Vec::new();
     let words: Vec<&str> = options
         .as_array()
         .into_iter()
@@ -43,6 +44,7 @@ pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Resul
         } else if !WITHOUT_EFFECT.contains(&word) {
             let (name, value) = word.split_once('=').ok_or_else(|| format!("option {word}"))?;
             setting(name, value, &mut set);
+            turned_on.extend(off_by_default(name, value));
         }
     }
     if !verify_checksums {
@@ -50,7 +52,10 @@ pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Resul
     }
     for (name, value) in yaml.map(flatten).unwrap_or_default() {
         setting(&name, &value, &mut set);
+        turned_on.extend(off_by_default(&name, &value));
     }
+    let off: Vec<&str> = OFF_BY_DEFAULT.into_iter().filter(|name| !turned_on.contains(name)).collect();
+    set("inspection.protocols", format!("disabled = {off:?}"));
     let mut text = String::new();
     for (table, mut lines) in tables {
         // What stands on the command line comes first, and counts.
@@ -65,6 +70,15 @@ pub(crate) fn config(options: &Value, yaml: Option<&str>, rules: &Path) -> Resul
         let _ = write!(text, "\n[{table}]\n{}\n", lines.join("\n"));
     }
     Ok(text)
+}
+
+/// Protocols that neither program looks for unless it is told to.
+const OFF_BY_DEFAULT: [&str; 4] = ["modbus", "dnp3", "enip", "pgsql"];
+
+/// The one of them that a setting turns on.
+fn off_by_default(name: &str, value: &str) -> Option<&'static str> {
+    let protocol = name.strip_prefix("app-layer.protocols.")?.strip_suffix(".enabled")?;
+    OFF_BY_DEFAULT.into_iter().find(|off| *off == protocol && matches!(value, "yes" | "true" | "on"))
 }
 
 /// One setting of the reference.
