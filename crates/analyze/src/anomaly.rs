@@ -23,6 +23,10 @@ impl Written {
         transaction: &dyn Transaction,
         records: &mut Vec<Record>,
     ) {
+        // The reference tells none of these.
+        if protocol == Protocol::Modbus {
+            return;
+        }
         for direction in Direction::BOTH {
             let events = transaction.events(direction);
             // One list for both ways is told once.

@@ -25,6 +25,7 @@ mod ike;
 mod krb5;
 mod limits;
 mod mime;
+mod modbus;
 mod nfs;
 mod ntp;
 mod parser;
@@ -47,7 +48,7 @@ pub use files::{Digests, FileFacts, FileState, Hashes, WindowLimits};
 pub use http1::HttpLimits;
 pub use limits::{Config, Limits, Protocols};
 pub use session::{Session, Status, Transport};
-pub use transaction::{DceCall, DceInterface, Events, Transaction, View};
+pub use transaction::{DceCall, DceInterface, Events, ModbusCall, ModbusValues, Transaction, View};
 
 use app::{Direction, Protocol};
 
@@ -109,6 +110,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         nfs::events::EVENTS,
         bittorrent_dht::EVENTS,
         ntp::EVENTS,
+        modbus::EVENTS,
         snmp::EVENTS,
     ]
     .into_iter()

@@ -89,6 +89,7 @@ parsers! {
     FtpData => crate::ftp::data::FtpData,
     Ike => crate::ike::Ike,
     Krb5 => crate::krb5::Krb5,
+    Modbus => crate::modbus::Modbus,
     Nfs => crate::nfs::Nfs,
     Ntp => crate::ntp::Ntp,
     Pgsql => crate::pgsql::Pgsql,

@@ -1,6 +1,6 @@
 //! What rules see of a transaction, whatever its protocol.
 
-use app::{Buffer, Direction, Stage};
+use app::{Buffer, Direction, ModbusTable, Stage};
 
 use crate::files::FileFacts;
 
@@ -69,6 +69,65 @@ impl DceCall<'_> {
     }
 }
 
+/// What `modbus` is asked of: a request, or a response that stands alone.
+#[derive(Clone, Copy, Debug)]
+pub struct ModbusCall<'a> {
+    /// Unit identifier.
+    pub unit: u8,
+    /// Function code, without the bit of exceptions; 0 if it cannot be one.
+    pub function: u8,
+    /// Subfunction of a diagnostic.
+    pub subfunction: Option<u16>,
+    /// What kind of function code it is: bits of [`app::modbus::category`].
+    pub categories: u8,
+    /// Whether it reads.
+    pub reads: bool,
+    /// Whether it writes.
+    pub writes: bool,
+    /// What it reads or writes.
+    pub table: Option<ModbusTable>,
+    /// First address on the wire, and how many; of a function that reads and writes those that it writes.
+    pub addresses: Option<(u16, u16)>,
+    /// What it writes.
+    pub values: ModbusValues<'a>,
+}
+
+/// What a Modbus request writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ModbusValues<'a> {
+    /// Nothing, or what cannot be told from the request.
+    None,
+    /// One value.
+    One(u16),
+    /// Bits, lowest first in each byte.
+    Coils(&'a [u8]),
+    /// Numbers of 16 bits, most significant byte first.
+    Registers(&'a [u8]),
+}
+
+impl ModbusCall<'_> {
+    /// First and last address, counted from 1 as rules do.
+    pub fn range(&self) -> Option<(u32, u32)> {
+        let (first, count) = self.addresses?;
+        (count > 0).then(|| (u32::from(first) + 1, u32::from(first) + u32::from(count)))
+    }
+
+    /// What it writes to an address, counted from 1.
+    pub fn value_at(&self, address: u16) -> Option<u16> {
+        let (first, last) = self.range()?;
+        let place = u32::from(address).checked_sub(first).filter(|_| u32::from(address) <= last)? as usize;
+        match self.values {
+            ModbusValues::None => None,
+            ModbusValues::One(value) => (place == 0).then_some(value),
+            ModbusValues::Coils(bytes) => bytes.get(place / 8).map(|byte| u16::from(byte >> (place % 8) & 1)),
+            ModbusValues::Registers(bytes) => bytes
+                .chunks_exact(2)
+                .nth(place)
+                .map(|pair| pair.iter().fold(0, |value, &byte| value << 8 | u16::from(byte))),
+        }
+    }
+}
+
 /// One transaction: a request with its response, or a message that stands alone.
 pub trait Transaction {
     /// Its number within the flow, from 0, growing.
@@ -113,6 +172,11 @@ pub trait Transaction {
 
     /// The DCE/RPC call that it is, if it is one.
     fn dce(&self) -> Option<DceCall<'_>> {
+        None
+    }
+
+    /// The Modbus message that it is about, if it is one.
+    fn modbus(&self) -> Option<ModbusCall<'_>> {
         None
     }
 

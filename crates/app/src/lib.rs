@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod buffer;
+pub mod modbus;
 mod protocol;
 
 pub use buffer::{Buffer, Scope};
+pub use modbus::ModbusTable;
 pub use protocol::Protocol;
 
 /// Which way data goes, seen from the flow: the client is who opened it.

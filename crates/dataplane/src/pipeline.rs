@@ -18,7 +18,7 @@ pub enum Inspector {
 }
 
 /// Logs by their names in the configuration, and the EVE event types of each.
-const LOGS: [(&str, &[&str]); 23] = [
+const LOGS: [(&str, &[&str]); 24] = [
     ("http", &["http"]),
     ("dns", &["dns"]),
     ("tls", &["tls"]),
@@ -38,6 +38,7 @@ const LOGS: [(&str, &[&str]); 23] = [
     ("rfb", &["rfb"]),
     ("rdp", &["rdp"]),
     ("pgsql", &["pgsql"]),
+    ("modbus", &["modbus"]),
     ("dcerpc", &["dcerpc"]),
     ("bittorrent-dht", &["bittorrent_dht"]),
     ("files", &["fileinfo"]),

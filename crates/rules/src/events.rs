@@ -217,7 +217,7 @@ pub(crate) static STREAM: [&str; 73] = [
 ];
 
 /// `app-layer-event`: those of a protocol with its name and a dot before them.
-pub(crate) static APPLICATION: [&str; 193] = [
+pub(crate) static APPLICATION: [&str; 207] = [
     "applayer_detect_protocol_only_one_direction",
     "applayer_mismatch_protocol_both_directions",
     "applayer_no_tls_after_starttls",
@@ -225,6 +225,11 @@ pub(crate) static APPLICATION: [&str; 193] = [
     "applayer_unexpected_protocol",
     "applayer_wrong_direction_first_data",
     "bittorrent-dht.malformed_packet",
+    "dnp3.bad_link_crc",
+    "dnp3.bad_transport_crc",
+    "dnp3.flooded",
+    "dnp3.len_too_small",
+    "dnp3.unknown_object",
     "dns.infinite_loop",
     "dns.invalid_opcode",
     "dns.malformed_data",
@@ -320,6 +325,15 @@ pub(crate) static APPLICATION: [&str; 193] = [
     "ike.weak_crypto_prf",
     "krb5.malformed_data",
     "krb5.weak_encryption",
+    "modbus.flooded",
+    "modbus.invalid_exception_code",
+    "modbus.invalid_function_code",
+    "modbus.invalid_length",
+    "modbus.invalid_protocol_id",
+    "modbus.invalid_unit_identifier",
+    "modbus.invalid_value",
+    "modbus.unsolicited_response",
+    "modbus.value_mismatch",
     "mqtt.double_connect",
     "mqtt.invalid_qos_level",
     "mqtt.malformed_traffic",

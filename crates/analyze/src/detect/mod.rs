@@ -90,6 +90,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Krb5, crate::krb5::probe),
     (Protocol::Rdp, crate::rdp::probe),
     (Protocol::Pgsql, crate::pgsql::probe),
+    (Protocol::Modbus, crate::modbus::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
 ];

@@ -249,6 +249,7 @@ impl Pgsql {
                 silent: false,
             },
         );
+        context.flush_raw[0] = true;
         if last && let Some(transaction) = self.transactions.back_mut() {
             finish(transaction, context);
         }

@@ -9,7 +9,7 @@ use crate::refusal::{Outcome, RefusalReason};
 use crate::syntax::Span;
 
 use super::builder::Builder;
-use super::{application, buffer, bytes, content, inert, lists, meta, packet, pattern, state, tls};
+use super::{application, buffer, bytes, content, inert, lists, meta, modbus, packet, pattern, state, tls};
 
 /// Whether a keyword takes a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +74,7 @@ const MODIFIERS: [(&str, Buffer); 13] = [
 ];
 
 /// Keywords that Suricata 7 has and this version does not, and why.
-const UNSUPPORTED: [(&str, &str); 15] = [
+const UNSUPPORTED: [(&str, &str); 14] = [
     ("cip_service", ": ENIP is not analysed"),
     ("dnp3.data", ": DNP3 is not analysed"),
     ("dnp3_data", ": DNP3 is not analysed"),
@@ -89,7 +89,6 @@ const UNSUPPORTED: [(&str, &str); 15] = [
     ("frame", ": protocol frames cannot be looked into"),
     ("lua", ": scripts are not run"),
     ("luajit", ": scripts are not run"),
-    ("modbus", ": Modbus is not analysed"),
 ];
 
 fn all() -> HashMap<&'static str, Keyword> {
@@ -302,6 +301,7 @@ static TABLE: &[Row] = &[
     ("http2.window", &[], R, U, false, application::number),
     ("http2.size_update", &[], R, U, false, application::number),
     ("http2.settings", &[], R, U, false, lists::http2_settings),
+    ("modbus", &[], R, U, false, modbus::modbus),
     ("tls.version", &[], R, U, false, tls::version),
     ("ssl_version", &[], R, U, false, tls::versions),
     ("ssl_state", &[], R, U, false, tls::states),

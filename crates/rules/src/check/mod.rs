@@ -15,6 +15,7 @@ mod inert;
 mod keyword;
 mod lists;
 mod meta;
+mod modbus;
 mod packet;
 mod pattern;
 mod state;

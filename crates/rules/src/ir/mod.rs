@@ -6,10 +6,12 @@
 
 mod condition;
 mod header;
+mod industrial;
 mod state;
 
 pub use condition::*;
 pub use header::*;
+pub use industrial::*;
 pub use state::*;
 
 use app::Protocol;

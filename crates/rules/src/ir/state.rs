@@ -1,7 +1,7 @@
 //! What a rule asks of the application layer beyond buffers, what it remembers, and how often it may speak.
 
 use super::header::{AddressSet, Comparison};
-use super::{Action, AppProtocol, CaptureScope};
+use super::{Action, AppProtocol, CaptureScope, Modbus};
 
 /// A condition on the application layer beyond buffers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +47,8 @@ pub enum AppCondition {
     },
     /// `dce_opnum`: ranges, both ends included.
     DceOperation(Vec<(u16, u16)>),
+    /// `modbus`.
+    Modbus(Modbus),
     /// `fileext`: the file's name ends with a dot and this.
     FileExtension {
         /// Extension.

@@ -9,6 +9,7 @@
 mod asn1;
 mod flow_state;
 mod hosts;
+mod industrial;
 mod packet;
 mod profile;
 mod rule;

@@ -302,6 +302,9 @@ fn holds_in(
                         && version.as_ref().is_none_or(|version| version.holds(interface.version))
                 })
         }),
+        AppCondition::Modbus(wanted) => {
+            transaction.modbus().is_some_and(|call| super::industrial::modbus(wanted, &call))
+        }
         AppCondition::DceOperation(ranges) => transaction
             .dce()
             .and_then(|call| call.operation)
