@@ -16,6 +16,7 @@ mod bittorrent_dht;
 mod dcerpc;
 mod detect;
 mod dhcp;
+mod dnp3;
 mod dns;
 mod files;
 mod ftp;
@@ -111,6 +112,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         bittorrent_dht::EVENTS,
         ntp::EVENTS,
         modbus::EVENTS,
+        dnp3::EVENTS,
         snmp::EVENTS,
     ]
     .into_iter()
@@ -126,6 +128,7 @@ pub fn knows_protocol(protocol: Protocol) -> bool {
 /// Whether a parser answers this numeric keyword.
 pub fn knows_number(field: &str) -> bool {
     [
+        dnp3::NUMBERS,
         dns::NUMBERS,
         tls::NUMBERS,
         dhcp::NUMBERS,

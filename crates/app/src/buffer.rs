@@ -213,6 +213,8 @@ pub enum Buffer {
     IkeKeyExchangePayload,
     /// `ike.vendor`: IKE vendor identifiers.
     IkeVendor,
+    /// `dnp3.data`: application message of DNP3, put together out of its frames.
+    Dnp3Data,
     /// `base64_data`: what `base64_decode` of the same rule decoded.
     Base64Data,
     /// `ipv4.hdr`: IPv4 header, options included.
@@ -367,6 +369,7 @@ static ROWS: [Row; Buffer::COUNT] = [
     Row::new(Buffer::IkeNoncePayload, "ike.nonce_payload", &[], Scope::Transaction, B, Stage::Complete, false),
     Row::new(Buffer::IkeKeyExchangePayload, "ike.key_exchange_payload", &[], Scope::Transaction, B, Stage::Complete, false),
     Row::new(Buffer::IkeVendor, "ike.vendor", &[], Scope::Transaction, S, Stage::Complete, true),
+    Row::new(Buffer::Dnp3Data, "dnp3.data", &["dnp3_data"], Scope::Transaction, B, Stage::Complete, false),
     Row::new(Buffer::Base64Data, "base64_data", &[], Scope::Derived, B, Stage::Waiting, false),
     Row::new(Buffer::Ipv4Header, "ipv4.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
     Row::new(Buffer::Ipv6Header, "ipv6.hdr", &[], Scope::Packet, B, Stage::Waiting, false),
@@ -380,7 +383,7 @@ static ROWS: [Row; Buffer::COUNT] = [
 
 impl Buffer {
     /// How many there are.
-    pub const COUNT: usize = 106;
+    pub const COUNT: usize = 107;
 
     /// Every buffer, in the order of its number.
     pub fn all() -> impl Iterator<Item = Self> {

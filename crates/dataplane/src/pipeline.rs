@@ -18,7 +18,7 @@ pub enum Inspector {
 }
 
 /// Logs by their names in the configuration, and the EVE event types of each.
-const LOGS: [(&str, &[&str]); 24] = [
+const LOGS: [(&str, &[&str]); 25] = [
     ("http", &["http"]),
     ("dns", &["dns"]),
     ("tls", &["tls"]),
@@ -39,6 +39,7 @@ const LOGS: [(&str, &[&str]); 24] = [
     ("rdp", &["rdp"]),
     ("pgsql", &["pgsql"]),
     ("modbus", &["modbus"]),
+    ("dnp3", &["dnp3"]),
     ("dcerpc", &["dcerpc"]),
     ("bittorrent-dht", &["bittorrent_dht"]),
     ("files", &["fileinfo"]),

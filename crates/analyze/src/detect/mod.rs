@@ -91,6 +91,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Rdp, crate::rdp::probe),
     (Protocol::Pgsql, crate::pgsql::probe),
     (Protocol::Modbus, crate::modbus::probe),
+    (Protocol::Dnp3, crate::dnp3::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
 ];

@@ -163,6 +163,7 @@ fn protocols(buffer: Buffer) -> &'static [Protocol] {
         Buffer::FtpdataCommand => &[Protocol::FtpData],
         // Set apart below: these begin like the name of their protocol.
         _ => match buffer.name().split(['.', '_']).next() {
+            Some("dnp3") => &[Protocol::Dnp3],
             Some("http") => &[Protocol::Http1, Protocol::Http2],
             Some("tls") => &[Protocol::Tls],
             Some("ssh") => &[Protocol::Ssh],

@@ -9,7 +9,9 @@ use crate::refusal::{Outcome, RefusalReason};
 use crate::syntax::Span;
 
 use super::builder::Builder;
-use super::{application, buffer, bytes, content, inert, lists, meta, modbus, packet, pattern, state, tls};
+use super::{
+    application, buffer, bytes, content, dnp3, inert, lists, meta, modbus, packet, pattern, state, tls,
+};
 
 /// Whether a keyword takes a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,16 +76,8 @@ const MODIFIERS: [(&str, Buffer); 13] = [
 ];
 
 /// Keywords that Suricata 7 has and this version does not, and why.
-const UNSUPPORTED: [(&str, &str); 14] = [
+const UNSUPPORTED: [(&str, &str); 6] = [
     ("cip_service", ": ENIP is not analysed"),
-    ("dnp3.data", ": DNP3 is not analysed"),
-    ("dnp3_data", ": DNP3 is not analysed"),
-    ("dnp3_func", ": DNP3 is not analysed"),
-    ("dnp3.func", ": DNP3 is not analysed"),
-    ("dnp3_ind", ": DNP3 is not analysed"),
-    ("dnp3.ind", ": DNP3 is not analysed"),
-    ("dnp3_obj", ": DNP3 is not analysed"),
-    ("dnp3.obj", ": DNP3 is not analysed"),
     ("enip_command", ": ENIP is not analysed"),
     ("filestore", ": files are not stored"),
     ("frame", ": protocol frames cannot be looked into"),
@@ -302,6 +296,9 @@ static TABLE: &[Row] = &[
     ("http2.size_update", &[], R, U, false, application::number),
     ("http2.settings", &[], R, U, false, lists::http2_settings),
     ("modbus", &[], R, U, false, modbus::modbus),
+    ("dnp3_func", &["dnp3.func"], R, U, false, dnp3::function),
+    ("dnp3_ind", &["dnp3.ind"], R, U, false, dnp3::indications),
+    ("dnp3_obj", &["dnp3.obj"], R, U, false, dnp3::object),
     ("tls.version", &[], R, U, false, tls::version),
     ("ssl_version", &[], R, U, false, tls::versions),
     ("ssl_state", &[], R, U, false, tls::states),

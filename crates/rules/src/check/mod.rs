@@ -10,6 +10,7 @@ mod buffer;
 mod builder;
 mod bytes;
 mod content;
+mod dnp3;
 mod finish;
 mod inert;
 mod keyword;
