@@ -23,8 +23,9 @@ impl Written {
         transaction: &dyn Transaction,
         records: &mut Vec<Record>,
     ) {
-        // The reference tells none of these.
-        if protocol == Protocol::Modbus {
+        // Of Modbus the reference tells none; those of SIP are of a datagram behind the message whose they are, which it has
+        // written down by then.
+        if matches!(protocol, Protocol::Modbus | Protocol::Sip) {
             return;
         }
         for direction in Direction::BOTH {

@@ -35,6 +35,7 @@ mod quic;
 mod rdp;
 mod reader;
 mod session;
+mod sip;
 mod smb;
 mod smtp;
 mod snmp;
@@ -113,6 +114,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         ntp::EVENTS,
         modbus::EVENTS,
         dnp3::EVENTS,
+        sip::EVENTS,
         snmp::EVENTS,
     ]
     .into_iter()

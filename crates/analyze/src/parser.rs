@@ -95,6 +95,7 @@ parsers! {
     Ntp => crate::ntp::Ntp,
     Pgsql => crate::pgsql::Pgsql,
     Rdp => crate::rdp::Rdp,
+    Sip => crate::sip::Sip,
     Snmp => crate::snmp::Snmp,
 }
 

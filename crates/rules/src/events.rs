@@ -217,7 +217,7 @@ pub(crate) static STREAM: [&str; 73] = [
 ];
 
 /// `app-layer-event`: those of a protocol with its name and a dot before them.
-pub(crate) static APPLICATION: [&str; 207] = [
+pub(crate) static APPLICATION: [&str; 211] = [
     "applayer_detect_protocol_only_one_direction",
     "applayer_mismatch_protocol_both_directions",
     "applayer_no_tls_after_starttls",
@@ -352,6 +352,8 @@ pub(crate) static APPLICATION: [&str; 207] = [
     "rfb.malformed_message",
     "rfb.unimplemented_security_type",
     "rfb.unknown_security_result",
+    "sip.incomplete_data",
+    "sip.invalid_data",
     "smb.file_overlap",
     "smb.internal_error",
     "smb.malformed_data",

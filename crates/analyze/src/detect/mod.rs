@@ -107,6 +107,7 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Nfs, crate::nfs::probe),
     (Protocol::Snmp, crate::snmp::probe),
     (Protocol::Ntp, crate::ntp::probe),
+    (Protocol::Sip, crate::sip::probe),
     (Protocol::BittorrentDht, crate::bittorrent_dht::probe),
 ];
 

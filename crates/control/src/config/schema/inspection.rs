@@ -311,6 +311,8 @@ overridable! {
         rdp: PortList = ports([one(3389)]),
         /// RFB (VNC).
         rfb: PortList = ports([(5900, 5909)]),
+        /// SIP over UDP.
+        sip: PortList = ports([one(5060), one(5061)]),
         /// Telnet.
         telnet: PortList = ports([one(23)]),
         /// SMTP.
