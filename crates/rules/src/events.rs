@@ -217,7 +217,7 @@ pub(crate) static STREAM: [&str; 73] = [
 ];
 
 /// `app-layer-event`: those of a protocol with its name and a dot before them.
-pub(crate) static APPLICATION: [&str; 211] = [
+pub(crate) static APPLICATION: [&str; 209] = [
     "applayer_detect_protocol_only_one_direction",
     "applayer_mismatch_protocol_both_directions",
     "applayer_no_tls_after_starttls",

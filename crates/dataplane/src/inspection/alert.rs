@@ -11,7 +11,7 @@ use signature::Subject;
 use wire::{Packet, Vlans};
 
 use super::flow::InspectedFlow;
-use super::layer::{Raised, Layer};
+use super::layer::{Layer, Raised};
 use super::tagged::Tagged;
 use super::{AlertOptions, Inspection, Moment, OwnHeader, log, tunnel, variables};
 use crate::records::Records;
@@ -312,7 +312,8 @@ fn flow_members(to: &mut Vec<u8>, flow: &InspectedFlow) {
     number_after(to, r#","pkts_toclient":"#, packets_to_client);
     number_after(to, r#","bytes_toserver":"#, bytes_to_server);
     number_after(to, r#","bytes_toclient":"#, bytes_to_client);
-    literal(to, if flow.signature.is_bypassed() { event::BYPASSED } else { "" });
+    let bypassed = Layer::BOTH.into_iter().any(|layer| flow.signatures.is_bypassed(layer));
+    literal(to, if bypassed { event::BYPASSED } else { "" });
     literal(to, r#","start":""#);
     timestamp(to, flow.first_us);
     let tuple = flow.entry.key().tuple(flow.client);

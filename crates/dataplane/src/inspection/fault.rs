@@ -4,7 +4,7 @@ use flow::defrag::DropReason;
 use signature::{Ends, Subject};
 use wire::{L3, Malformed, Oddity, Packet, TenantId};
 
-use super::layer::{Raised, Layer};
+use super::layer::{Layer, Raised};
 use super::{Inspection, Moment};
 use crate::pipeline::Plan;
 use crate::reason::Reason;

@@ -139,6 +139,12 @@ impl FlowStates {
         }
     }
 
+    /// Whether a rule of either layer does not want a transaction logged.
+    pub(super) fn is_silenced(&self, transaction: u64) -> bool {
+        self.own.is_silenced(transaction)
+            || self.policy.as_deref().is_some_and(|policy| policy.is_silenced(transaction))
+    }
+
     /// The flow has another application protocol, whose transactions are numbered anew.
     pub(super) fn forget_transactions(&mut self) {
         self.own.forget_transactions();

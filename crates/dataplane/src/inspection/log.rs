@@ -40,7 +40,7 @@ impl Inspection {
         session.forget_events();
         for record in finished {
             // A rule's `config` is about the transaction's own record.
-            let silenced = record.tx_id.is_some_and(|id| flow.signature.is_silenced(id))
+            let silenced = record.tx_id.is_some_and(|id| flow.signatures.is_silenced(id))
                 && !matches!(record.event_type, "fileinfo" | "anomaly");
             if plan.logs(record.event_type) && !silenced {
                 let moment = Moment { direction: record.direction, ..*moment };

@@ -4,7 +4,7 @@ use app::Direction;
 use signature::{Ends, Subject};
 use wire::TenantId;
 
-use super::layer::{Raised, Layer};
+use super::layer::{Layer, Raised};
 use super::{Inspection, Moment, tunnel};
 use crate::PacketMeta;
 use crate::pipeline::Plan;

@@ -398,10 +398,7 @@ impl Inspection {
         let InspectedFlow { stream, session, signatures, facts, entry, client, passed, .. } = flow;
         let TenantState { config, layers, budget } = tenant;
         let asked = Layer::BOTH.map(|layer| {
-            !*passed
-                && plan.asks(layer)
-                && layers.get(layer).is_some()
-                && !signatures.is_bypassed(layer)
+            !*passed && plan.asks(layer) && layers.get(layer).is_some() && !signatures.is_bypassed(layer)
         });
         if asked.contains(&true) {
             if let Some(stream) = stream {
