@@ -63,20 +63,51 @@ fn completions_and_man_pages_name_every_command() {
         }
     }
     assert_eq!(place.run(&["man", "pages/man1"]).status.code(), Some(0));
-    assert_eq!(
-        names(&place.path("pages/man1")),
-        [
-            "forebay-completion.1",
-            "forebay-config-check.1",
-            "forebay-config.1",
-            "forebay-replay.1",
-            "forebay-rules-check.1",
-            "forebay-rules-explain.1",
-            "forebay-rules-profile.1",
-            "forebay-rules.1",
-            "forebay.1"
-        ]
-    );
+    let pages = [
+        "completion",
+        "config-check",
+        "config-diff",
+        "config-history",
+        "config-reload",
+        "config-replace",
+        "config-rollback",
+        "config-show",
+        "config",
+        "policy-load",
+        "policy-show",
+        "policy-steer",
+        "policy-unload",
+        "policy",
+        "replay",
+        "rules-check",
+        "rules-explain",
+        "rules-list",
+        "rules-load",
+        "rules-profile",
+        "rules-unload",
+        "rules",
+        "status",
+        "steer-add",
+        "steer-list",
+        "steer-remove",
+        "steer-test",
+        "steer",
+        "tenant-add",
+        "tenant-list",
+        "tenant-remove",
+        "tenant-set",
+        "tenant-show",
+        "tenant",
+        "token",
+        "vlan-assign",
+        "vlan-list",
+        "vlan-release",
+        "vlan",
+        "",
+    ];
+    let pages =
+        pages.map(|page| if page.is_empty() { "forebay.1".to_owned() } else { format!("forebay-{page}.1") });
+    assert_eq!(names(&place.path("pages/man1")), pages);
     let page = fs::read_to_string(place.path("pages/man1/forebay-replay.1")).unwrap();
     assert!(page.contains("\\-\\-accept\\-truncated") && page.contains("eve.json.part"), "{page}");
     place.file("occupied", "");
@@ -95,7 +126,7 @@ fn a_configuration_is_checked() {
     let output = place.run(&["config", "check", "good.toml"]);
     assert_eq!(
         (text(&output.stdout).as_str(), output.status.code()),
-        ("good.toml: no problems: 2 tenants, 0 ports, 2 pipelines, 1 steering rule, 0 tool ports\n", Some(0))
+        ("good.toml: no problems: 2 tenants, 0 ports, 5 pipelines, 1 steering rule, 0 tool ports\n", Some(0))
     );
     let problems = [
         "forebay: bad.toml:2:11: `workers` is 0; give a whole number from 1 to 64",
