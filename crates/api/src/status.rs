@@ -30,8 +30,8 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// Ports.
     pub ports: Vec<PortStatus>,
-    /// Tenants that the asker may see; those that begin with `(` are frames that are
-    /// nobody's, and those of tenants that were removed.
+    /// Tenants that the asker may see. `(no tenant)` are frames that nobody owns, `(former)` those of tenants that were
+    /// removed.
     pub tenants: Vec<TenantStatus>,
 }
 

@@ -105,7 +105,10 @@ pub fn generation(
         });
     }
     let configured = config.pipelines.iter().map(|written| pipeline(written, inspections));
-    let laid_over = places.overlay.0.iter().map(|(pipeline, _)| pipeline.clone());
+    let laid_over = places.overlay.0.iter().map(|(name, covered)| dataplane::Pipeline {
+        then: places.then(*covered),
+        ..dataplane::Pipeline::new(name, vec![Inspector::Policy])
+    });
     let mut pipelines = Vec::new();
     for (pipeline, &id) in configured.chain(laid_over).zip(&places.pipelines) {
         if usize::from(id) >= pipelines.len() {
@@ -119,7 +122,10 @@ pub fn generation(
         tenants,
         vlans: vlan_map(config, &places),
         pipelines,
-        tools: config.tools.iter().map(|tool| tool.name.to_string()).collect(),
+        tools: numbering.map_or_else(
+            || config.tools.iter().map(|tool| tool.name.to_string()).collect(),
+            |numbering| numbering.tools().iter().map(ToString::to_string).collect(),
+        ),
         classifier: Classifier::build(eal, &steering_in(config, &places), &defaults, &limits)?,
     })
 }
@@ -133,6 +139,8 @@ struct Places {
     /// How many of those are configured; the others are the overlay's.
     configured: usize,
     overlay: Overlay,
+    /// By tool port, in the configuration's order. Nothing uses one that was not there when the engine was started.
+    tools: Vec<ToolId>,
 }
 
 impl Places {
@@ -145,11 +153,16 @@ impl Places {
         let pipelines = (0..)
             .zip(pipeline_names(config, inspections))
             .map(|(index, name)| numbering.and_then(|numbering| numbering.pipeline(&name)).unwrap_or(index));
+        let tools = (0..).zip(&config.tools).map(|(index, tool)| {
+            let known = numbering.and_then(|numbering| numbering.tool(&tool.name));
+            ToolId(known.unwrap_or(index))
+        });
         Self {
             tenants: tenants.collect(),
             pipelines: pipelines.collect(),
             configured: config.pipelines.len(),
             overlay: Overlay::new(config, inspections.policy.is_some()),
+            tools: tools.collect(),
         }
     }
 
@@ -164,14 +177,36 @@ impl Places {
             other => self.overlay.place(other).map(|place| self.configured + place),
         };
         let id = place.and_then(|place| self.pipelines.get(place));
-        id.map_or_else(|| verdict(written), |&id| classify::Verdict::Pipeline(PipelineId(id)))
+        id.map_or_else(|| self.plain(written), |&id| classify::Verdict::Pipeline(PipelineId(id)))
+    }
+
+    /// A verdict that nothing is laid over.
+    fn plain(&self, written: Verdict) -> classify::Verdict {
+        match verdict(written) {
+            classify::Verdict::Tool(tool) => classify::Verdict::Tool(self.tool(tool)),
+            other => other,
+        }
+    }
+
+    fn tool(&self, written: ToolId) -> ToolId {
+        self.tools.get(usize::from(written.0)).copied().unwrap_or(written)
+    }
+
+    /// What becomes of a packet at which the policy's rules have looked in place of this verdict.
+    fn then(&self, covered: Verdict) -> Then {
+        match self.plain(covered) {
+            classify::Verdict::Pipeline(_) => Then::Inspected,
+            classify::Verdict::Shunt => Then::Shunt,
+            classify::Verdict::Drop => Then::Drop,
+            classify::Verdict::Tool(tool) => Then::Tool(tool),
+        }
     }
 
     /// What a rule of `[[policy.steer]]` becomes: headquarters may take a flow out of its own sight.
     fn policy_verdict(&self, written: Verdict) -> classify::Verdict {
         match written {
             Verdict::Pipeline(_) => self.verdict(written),
-            other => verdict(other),
+            other => self.plain(other),
         }
     }
 }
@@ -181,13 +216,13 @@ impl Places {
 pub fn pipeline_names(config: &Config, inspections: &Inspections) -> Vec<String> {
     let configured = config.pipelines.iter().map(|pipeline| pipeline.name.to_string());
     let overlay = Overlay::new(config, inspections.policy.is_some());
-    configured.chain(overlay.0.into_iter().map(|(pipeline, _)| pipeline.name)).collect()
+    configured.chain(overlay.0.into_iter().map(|(name, _)| name)).collect()
 }
 
 /// What the policy lays over verdicts: for each by which a flow would not be inspected, a pipeline that has the policy's
 /// rules look at the flow first. Its name has characters that no configured one can have.
 #[derive(Default)]
-struct Overlay(Vec<(dataplane::Pipeline, Verdict)>);
+struct Overlay(Vec<(String, Verdict)>);
 
 impl Overlay {
     /// `policy`: whether headquarters has rules. If not, nothing is laid over anything.
@@ -195,18 +230,11 @@ impl Overlay {
         if !policy {
             return Self::default();
         }
-        let before = |then: Then, name: &str| dataplane::Pipeline {
-            then,
-            ..dataplane::Pipeline::new(name, vec![Inspector::Policy])
-        };
-        let mut all = vec![
-            (before(Then::Shunt, "(shunt)"), Verdict::Shunt),
-            (before(Then::Drop, "(drop)"), Verdict::Drop),
-        ];
-        all.extend(config.tools.iter().enumerate().map(|(index, tool)| {
-            let name = format!("(tool {})", tool.name.as_str());
-            (before(Then::Tool(ToolId(index as u16)), &name), Verdict::Tool(index))
-        }));
+        let mut all = vec![("(shunt)".to_owned(), Verdict::Shunt), ("(drop)".to_owned(), Verdict::Drop)];
+        let tools = config.tools.iter().enumerate();
+        all.extend(
+            tools.map(|(index, tool)| (format!("(tool {})", tool.name.as_str()), Verdict::Tool(index))),
+        );
         Self(all)
     }
 

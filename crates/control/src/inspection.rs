@@ -105,28 +105,26 @@ pub fn inspections_after(
                 && known.written.host_entries_max == written.host_entries_max
                 && known.written.profile == written.profile
         });
-        tenants.push(match (own_before, policy_before) {
-            (Some(known), Some(_)) => Arc::clone(known.inspection),
-            _ => {
-                let own = match own_before {
-                    Some(known) => known.inspection.own.clone(),
-                    None => layer(written, &written.rules, name, loaded.as_ref())?,
-                };
-                let policy = match policy_before {
-                    Some(known) => known.inspection.policy.clone(),
-                    None => {
-                        let folder = datasets::of_policy(name);
-                        layer(written, &config.policy.rules, &folder, policy.as_ref())?
-                    }
-                };
-                let mut next = inspection(written, policy, own);
-                if let Some(known) = known {
-                    // Connections that are awaited and hosts that are tagged are so whatever the rules are now.
-                    next.announced = Arc::clone(&known.inspection.announced);
-                    next.tagged = Arc::clone(&known.inspection.tagged);
-                }
-                Arc::new(next)
+        tenants.push(if let (Some(known), Some(_)) = (own_before, policy_before) {
+            Arc::clone(known.inspection)
+        } else {
+            let own = if let Some(known) = own_before {
+                known.inspection.own.clone()
+            } else {
+                layer(written, &written.rules, name, loaded.as_ref())?
+            };
+            let policy = if let Some(known) = policy_before {
+                known.inspection.policy.clone()
+            } else {
+                layer(written, &config.policy.rules, &datasets::of_policy(name), policy.as_ref())?
+            };
+            let mut next = inspection(written, policy, own);
+            if let Some(known) = known {
+                // Connections that are awaited and hosts that are tagged are so whatever the rules are now.
+                next.announced = Arc::clone(&known.inspection.announced);
+                next.tagged = Arc::clone(&known.inspection.tagged);
             }
+            Arc::new(next)
         });
         if let Some(loaded) = &loaded
             && !rules.iter().any(|known| Arc::ptr_eq(known, loaded))
@@ -317,8 +315,7 @@ fn off_by_default(rules: [Option<&RuleSet>; 2]) -> impl Iterator<Item = Protocol
 
 /// Hashes of files that rules ask for.
 fn hashes(rules: [Option<&RuleSet>; 2]) -> Hashes {
-    let conditions =
-        || rules.into_iter().flatten().flat_map(|set| set.rules()).flat_map(|rule| &rule.rule.app);
+    let conditions = || rules.into_iter().flatten().flat_map(RuleSet::rules).flat_map(|rule| &rule.rule.app);
     let asks = |wanted| {
         conditions()
             .any(|condition| matches!(condition, AppCondition::FileHash { kind, .. } if *kind == wanted))

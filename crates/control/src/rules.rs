@@ -137,6 +137,24 @@ pub enum RulesError {
     Compile(#[from] BuildError),
 }
 
+impl RulesError {
+    /// The same with files called by other names.
+    pub(crate) fn with_files_called(mut self, name: impl Fn(&Path) -> PathBuf) -> Self {
+        match &mut self {
+            Self::Read { path, .. }
+            | Self::TooLarge { path }
+            | Self::Classification { path, .. }
+            | Self::Lookup { path, .. } => *path = name(path),
+            Self::NoneUsable { path, first, .. } => {
+                *path = name(path);
+                first.file = name(&first.file);
+            }
+            Self::Variable(_) | Self::Dataset(_) | Self::Compile(_) => {}
+        }
+        self
+    }
+}
+
 /// Loads rules, each set once. Lives as long as its engine: names in rules keep their meaning from generation to
 /// generation.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use control::config::{self, Config, Document, RuleCache};
 use control::engine::{engine_config, generation, memory_needed_mib, steering};
 use control::inspection::inspections;
 use control::rules::Loader;
-use dataplane::{Inspector, Mode, Tenancy};
+use dataplane::{Inspector, Mode, Tenancy, Then};
 use dpdk::HugePages;
 use wire::{TenantId, Vlans};
 
@@ -103,7 +103,19 @@ fn a_generation_divides_vlans_among_tenants() {
     let tenants: Vec<_> = generation.tenants.iter().map(|tenant| tenant.as_ref().unwrap()).collect();
     assert_eq!(tenants.iter().map(|t| &*t.name).collect::<Vec<_>>(), ["bank-east", "rest"]);
     assert_eq!((tenants[0].weight, tenants[0].flows_max), (20, 1000));
-    assert_eq!(generation.pipelines[0].as_ref().unwrap().inspectors, [Inspector::Checksum, Inspector::Ids]);
+    // The policy has rules, so it looks first, also at what a tenant does not want looked into.
+    let pipelines: Vec<_> = generation.pipelines.iter().flatten().collect();
+    assert!(pipelines.iter().all(|pipeline| pipeline.inspectors[0] == Inspector::Policy));
+    assert_eq!(pipelines[0].inspectors[1..], [Inspector::Checksum, Inspector::Ids]);
+    let named = |pipeline: &&dataplane::Pipeline| (pipeline.name.clone(), pipeline.then);
+    assert_eq!(
+        pipelines.iter().map(named).filter(|(_, then)| *then != Then::Inspected).collect::<Vec<_>>(),
+        [
+            ("(shunt)".to_owned(), Then::Shunt),
+            ("(drop)".to_owned(), Then::Drop),
+            ("(tool zeek)".to_owned(), Then::Tool(classify::ToolId(0))),
+        ]
+    );
     let of_tenants = tenants.iter().zip(&inspections.tenants);
     assert!(of_tenants.fold(true, |same, (tenant, own)| same && Arc::ptr_eq(&tenant.inspection, own)));
     assert_eq!(generation.tools, ["zeek"]);

@@ -108,7 +108,7 @@ impl Snapshot {
                     .push(TenantSnapshot { name: tenant.name.to_string(), ..TenantSnapshot::default() });
             }
         }
-        all.former.name = FORMER.to_owned();
+        FORMER.clone_into(&mut all.former.name);
         for worker in workers {
             all.received += worker.received.total();
             add(&mut all.flows_by_protocol, &worker.flows_by_protocol);

@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::State;
 use crate::config::{self, Checked, Document, LoadError, Problem};
 use crate::engine::pipeline_names;
-use crate::inspection::{Inspections, inspections_after};
+use crate::inspection::inspections_after;
 use crate::numbering::Numbering;
 use crate::rules::{Loader, RefusedRule};
 
@@ -38,8 +38,7 @@ pub(super) fn first(
     let config = &checked.config;
     let inspections = inspections_after(config, loader, None).map_err(|error| error.to_string())?;
     let numbering =
-        numbering(&Numbering::new(config.dataplane.tenants_max.get() as u16), config, &inspections)
-            .map_err(|error| error.to_string())?;
+        Numbering::first(config, &pipeline_names(config, &inspections)).map_err(|error| error.to_string())?;
     Ok(State { number, text, checked, inspections, numbering })
 }
 
@@ -62,19 +61,12 @@ pub(super) fn next(
         },
     })?;
     let previous = Some((&state.checked.config, &state.inspections));
-    let inspections =
-        inspections_after(&checked.config, loader, previous).map_err(|error| conflict(error.to_string()))?;
-    let numbering = numbering(&state.numbering, &checked.config, &inspections)
-        .map_err(|error| conflict(error.to_string()))?;
+    let inspections = inspections_after(&checked.config, loader, previous)
+        .map_err(|error| conflict(error.with_files_called(crate::store::as_sent).to_string()))?;
+    let pipelines = pipeline_names(&checked.config, &inspections);
+    let numbering =
+        state.numbering.next(&checked.config, &pipelines).map_err(|error| conflict(error.to_string()))?;
     Ok(State { number, text, checked, inspections, numbering })
-}
-
-fn numbering(
-    before: &Numbering,
-    config: &config::Config,
-    inspections: &Inspections,
-) -> Result<Numbering, crate::numbering::Full> {
-    before.next(config, &pipeline_names(config, inspections))
 }
 
 /// The lines in which two texts differ, as a unified diff with this many lines around each; empty if in none.

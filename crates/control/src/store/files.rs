@@ -75,10 +75,18 @@ fn split(name: &str) -> (String, String) {
 /// What people call a file: the name that it was sent by, or else the last part of its path.
 pub fn rule_file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let sent = name.rsplit_once('.').and_then(|(stem, extension)| {
-        let (stem, digest) = stem.rsplit_once('-')?;
-        let kept = digest.len() == DIGITS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        kept.then(|| format!("{stem}.{extension}"))
-    });
-    sent.unwrap_or(name)
+    sent_name(&name).unwrap_or(name)
+}
+
+/// How people find a file: by the name that it was sent by, or else by its path.
+pub(crate) fn as_sent(path: &Path) -> PathBuf {
+    let sent = path.file_name().and_then(|name| sent_name(&name.to_string_lossy()));
+    sent.map_or_else(|| path.to_owned(), PathBuf::from)
+}
+
+fn sent_name(kept: &str) -> Option<String> {
+    let (stem, extension) = kept.rsplit_once('.')?;
+    let (stem, digest) = stem.rsplit_once('-')?;
+    let is_digest = digest.len() == DIGITS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| format!("{stem}.{extension}"))
 }

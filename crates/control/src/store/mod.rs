@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use files::as_sent;
 pub use files::rule_file_name;
 
 /// Generations that are kept; older ones are forgotten, and with them the rule files that only they name.

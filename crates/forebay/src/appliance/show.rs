@@ -281,7 +281,7 @@ fn tenant_row(tenant: &TenantStatus) -> Vec<String> {
         parts.push(format!("{} waiting", count(tenant.waiting)));
     }
     vec![
-        if tenant.name.is_empty() { "(no tenant)".to_owned() } else { tenant.name.clone() },
+        tenant.name.clone(),
         count(tenant.packets),
         bytes(tenant.bytes),
         count(tenant.flows),

@@ -6,6 +6,9 @@ use dataplane::TenantSnapshot;
 
 use super::App;
 
+/// What frames that no tenant has are listed under; no tenant can be called that.
+const NOBODY: &str = "(no tenant)";
+
 /// How the daemon is, as far as the asker may see.
 pub(super) fn status(app: &App, who: &Who) -> Status {
     let manager = &app.manager;
@@ -58,7 +61,7 @@ fn tenant_status(tenant: &TenantSnapshot) -> TenantStatus {
         packets: total.packets,
     };
     TenantStatus {
-        name: tenant.name.clone(),
+        name: if tenant.name.is_empty() { NOBODY.to_owned() } else { tenant.name.clone() },
         packets: tenant.received.packets,
         bytes: tenant.received.bytes,
         inspected: tenant.inspected.packets,
