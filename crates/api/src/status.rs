@@ -14,6 +14,8 @@ pub struct Status {
     pub generation: u32,
     /// The generation that every worker runs at least.
     pub generation_in_effect: u32,
+    /// Generations in memory: one, and such as a worker has not left yet.
+    pub generations_held: u32,
     /// What is not as it should be, and what to do; empty: all is well.
     pub problems: Vec<String>,
     /// Settings that take effect when the daemon starts next.

@@ -43,6 +43,11 @@ impl EngineRunner {
         alive
     }
 
+    /// Generations in memory.
+    pub(crate) fn generations_held(&self) -> u32 {
+        self.with(Engine::generations_alive).unwrap_or_default() as u32
+    }
+
     /// Counters of the receiving ports.
     pub(crate) fn ports(&self) -> Vec<(String, dataplane::PortStats)> {
         self.with(Engine::port_stats).unwrap_or_default()

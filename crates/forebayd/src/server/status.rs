@@ -33,6 +33,7 @@ pub(super) fn status(app: &App, who: &Who) -> Status {
         started_us: manager.started_us(),
         generation: state.number,
         generation_in_effect: control::manager::Runner::in_effect(runner),
+        generations_held: runner.generations_held(),
         problems: if all { problems } else { Vec::new() },
         at_next_start: if all { manager.at_next_start() } else { Vec::new() },
         packets: if all {

@@ -4,38 +4,13 @@
 //!
 //! Needs root and network namespaces; without them it says so and passes.
 
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
-mod traffic;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use testkit::link::Link;
 
-use daemon::{Daemon, wait_for};
-use traffic::{ByVlan, Sender, Trace};
-
-const CONFIGURATION: &str = r#"
-[dataplane]
-tenants_max = 16
-hugepages = "off"
-memory_mib = 512
-
-[events]
-file = "eve.json"
-
-[api]
-socket = "run/forebay.sock"
-
-[inspection]
-cache = "cache"
-
-[[tenant]]
-name = "witness"
-vlans = [101]
-"#;
+use crate::daemon::{Daemon, configure, linked_port, wait_for};
+use crate::traffic::{ByVlan, Sender, Trace};
 
 /// Tenants that come while traffic runs; their VLANs follow the witness's.
 const COME: [&str; 10] = ["t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10"];
@@ -127,7 +102,11 @@ fn a_day_of_an_appliance() {
         token["token_sha256"]
     );
     let ann = token["token"].as_str().unwrap();
-    let mut daemon = Daemon::start(&link, folder.path(), CONFIGURATION);
+    configure(
+        folder.path(),
+        &("[[tenant]]\nname = \"witness\"\nvlans = [101]\n".to_owned() + &linked_port()),
+    );
+    let mut daemon = Daemon::start_on(&link, folder.path());
 
     // Morning: ten tenants come, with rules of their own.
     let sender = Sender::start(&link, folder.path());

@@ -1,4 +1,4 @@
-//! A `forebayd` in a namespace of its own, and the command line that changes it.
+//! A `forebayd`, and the command line that changes it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -7,6 +7,32 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use testkit::link::{Link, RECEIVING_INTERFACE};
 use testkit::program;
+
+/// A port that receives what comes over a [`Link`].
+pub(super) fn linked_port() -> String {
+    port(&format!("net_af_packet0,iface={RECEIVING_INTERFACE},blocksz=65536,framesz=2048,framecnt=16384"))
+}
+
+/// A port that receives nothing.
+pub(super) fn silent_port() -> String {
+    port("net_null0,no-rx=1")
+}
+
+fn port(device: &str) -> String {
+    format!("\n[[port]]\nname = \"trunk\"\nmode = \"trunk\"\ndevice = \"{device}\"\n")
+}
+
+/// Writes a small appliance's configuration, with these tables.
+pub(super) fn configure(folder: &Path, tables: &str) {
+    const SMALL: &str = "[dataplane]\ntenants_max = 256\nhugepages = \"off\"\nmemory_mib = 512\ninbox_packets = 256\n\
+        [events]\nfile = \"eve.json\"\n[api]\nsocket = \"run/forebay.sock\"\n[inspection]\ncache = \"cache\"\n";
+    std::fs::write(folder.join("forebay.toml"), SMALL.to_owned() + tables).unwrap();
+}
+
+/// A number that the environment may make larger than a quick test wants it.
+pub(super) fn scale(variable: &str, quick: usize) -> usize {
+    std::env::var(variable).map_or(quick, |number| number.parse().unwrap())
+}
 
 /// How long it may take until something is so.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -32,28 +58,44 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it in `folder` with this configuration, behind a description of its one port, and waits until it answers.
-    pub(super) fn start(link: &Link, folder: &Path, configuration: &str) -> Self {
-        let port = format!(
-            "\n[[port]]\nname = \"trunk\"\nmode = \"trunk\"\ndevice = \
-             \"net_af_packet0,iface={RECEIVING_INTERFACE},blocksz=65536,framesz=2048,framecnt=16384\"\n"
-        );
-        std::fs::write(folder.join("forebay.toml"), configuration.to_owned() + &port).unwrap();
+    /// Starts it in `folder` at the receiving end of a link, with what [`configure`] wrote for that.
+    pub(super) fn start_on(link: &Link, folder: &Path) -> Self {
+        Self::run_daemon(link.in_receiving(program("forebayd").to_str().unwrap()), folder)
+    }
+
+    /// Starts it in `folder`, with what [`configure`] wrote.
+    pub(super) fn start(folder: &Path) -> Self {
+        Self::run_daemon(Command::new(program("forebayd")), folder)
+    }
+
+    /// Runs it, and waits until it answers.
+    fn run_daemon(mut command: Command, folder: &Path) -> Self {
         let log = std::fs::File::create(folder.join("daemon.log")).unwrap();
-        let child = link
-            .in_receiving(program("forebayd").to_str().unwrap())
-            .args(["--config", "forebay.toml", "--state", "state"])
-            .current_dir(folder)
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        command.args(["--config", "forebay.toml", "--state", "state"]).current_dir(folder);
+        let child = command.stderr(log).stdout(Stdio::null()).spawn().unwrap();
         let mut daemon = Self { child, folder: folder.to_owned(), token: None };
         wait_for("the daemon answers", || {
             assert!(daemon.child.try_wait().unwrap().is_none(), "it ended: {}", daemon.log());
             daemon.run(&["status"]).status.success().then_some(())
         });
         daemon
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(super) fn kill(&self) {
+        signal(&self.child, "-KILL");
+    }
+
+    /// Waits until it is gone.
+    pub(super) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// Memory that it has in its hands, in bytes.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
     /// What it has said.
@@ -117,6 +159,10 @@ impl Drop for Daemon {
 
 /// Asks a process to end.
 pub(super) fn terminate(child: &Child) {
-    let output = Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+    signal(child, "-INT");
+}
+
+fn signal(child: &Child, signal: &str) {
+    let output = Command::new("kill").args([signal, &child.id().to_string()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }

@@ -10,7 +10,7 @@ use testkit::program;
 use trafficgen::pcap::PcapWriter;
 use trafficgen::trace::{TraceOptions, generate};
 
-use super::daemon::terminate;
+use crate::daemon::terminate;
 
 /// Packets by VLAN.
 pub(super) type ByVlan = BTreeMap<u16, u64>;
