@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alert;
 mod change;
 mod refusal;
 mod rules;
@@ -12,6 +13,7 @@ mod status;
 mod steering;
 mod tenant;
 
+pub use alert::Alerts;
 pub use change::{Change, Config, ConfigText, Diff, Generation, Generations};
 pub use refusal::{Refusal, RefusalKind};
 pub use rules::{Layer, LoadRules, RefusedRule, RuleFile, RuleFileText, RuleSet};

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Status { at } => appliance::status(&at),
+        Command::Alerts { tenant, limit, at } => appliance::alerts(tenant.as_deref(), limit, &at),
         Command::Tenant(command) => appliance::tenant(&command),
         Command::Vlan(command) => appliance::vlan(&command),
         Command::Steer(command) => appliance::steer(&command),

@@ -12,7 +12,7 @@ use dataplane::{Engine, Mode};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
-use sink::{EventThread, FileSink, Notice, OpenMode, Options, Overflow};
+use sink::{EventThread, FileSink, Notice, OpenMode, Options, Overflow, Recent};
 
 use crate::cli::Cli;
 use crate::privileges::Account;
@@ -70,7 +70,9 @@ pub(crate) fn run(arguments: &Cli) -> Result<(), DaemonError> {
     let event_file = folder.join(&config.events.file);
     let sink = FileSink::open(&event_file, OpenMode::Append)?;
     let options = Options { batches_max: batches_max(config), ..Options::new(Overflow::Drop) };
-    let events = EventThread::spawn(sink, options, |notice: Notice| log::warn(&notice.to_string()))?;
+    let recent = Arc::new(Recent::new(config.dataplane.tenants_max.get() as usize));
+    let warn = |notice: Notice| log::warn(&notice.to_string());
+    let events = EventThread::spawn_noting(sink, options, Some(Arc::clone(&recent)), warn)?;
     let random = getrandom::u64().map_err(DaemonError::Random)?;
     let sizes = engine_config(config, Mode::Live, random)?;
     let first = |eal: &_| {
@@ -80,8 +82,8 @@ pub(crate) fn run(arguments: &Cli) -> Result<(), DaemonError> {
     let engine = Engine::start(&sizes, first, || events.producer())?;
 
     let api = config.api.clone();
-    let manager = Arc::new(Manager::new(start, EngineRunner::new(engine)));
-    let app = App::new(Arc::clone(&manager), events.loss_counters());
+    let manager = Arc::new(Manager::new(start, EngineRunner::new(engine, Arc::clone(&recent))));
+    let app = App::new(Arc::clone(&manager), events.loss_counters(), recent);
     let server = Server::bind(&api, folder)?;
     if let Some(account) = &account {
         for path in written(arguments, &event_file, server.socket()) {

@@ -1,21 +1,25 @@
 //! The dataplane as the control side sees it.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use control::engine::generation;
 use control::manager::{Runner, State};
 use dataplane::{Engine, EngineError, Generation, Outcome, Snapshot};
+use sink::Recent;
 
 /// An engine that runs until it is taken.
 pub(crate) struct EngineRunner {
     engine: RwLock<Option<Engine>>,
     /// Cycles of each worker when they were looked at last.
     beats: Mutex<Vec<u64>>,
+    /// Alerts of the tenants that are there.
+    recent: Arc<Recent>,
 }
 
 impl EngineRunner {
-    pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine: RwLock::new(Some(engine)), beats: Mutex::default() }
+    pub(crate) fn new(engine: Engine, recent: Arc<Recent>) -> Self {
+        Self { engine: RwLock::new(Some(engine)), beats: Mutex::default(), recent }
     }
 
     /// Asks the engine, while there is one.
@@ -80,7 +84,10 @@ impl Runner for EngineRunner {
     }
 
     fn publish(&self, compiled: Generation) {
+        let names: HashSet<String> =
+            compiled.tenants.iter().flatten().map(|tenant| tenant.name.to_string()).collect();
         self.with(|engine| engine.publish(compiled));
+        self.recent.keep(|tenant| names.contains(tenant));
     }
 
     fn in_effect(&self) -> u32 {

@@ -13,11 +13,13 @@
 pub mod file;
 pub mod loss;
 pub mod queue;
+pub mod recent;
 pub mod thread;
 
 pub use file::{FileSink, OpenError, OpenMode};
 pub use loss::{LossCounters, LossReason, Losses};
 pub use queue::{Overflow, Producer};
+pub use recent::Recent;
 pub use thread::{EventThread, FinishError, Notice, Options, Reopen, SpawnError, Totals};
 
 use std::io;

@@ -8,11 +8,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
+use event::Event;
 
 use crate::Sink;
 use crate::file::{OpenError, loss_reason};
 use crate::loss::{LossCounters, Losses};
 use crate::queue::{Consumer, Overflow, Producer, Queue, queue};
+use crate::recent::Recent;
 
 /// Lines gather up to this many bytes before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -140,6 +142,19 @@ impl EventThread {
         options: Options,
         notify: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, SpawnError> {
+        Self::spawn_noting(sink, options, None, notify)
+    }
+
+    /// Likewise a thread that also notes the alerts that it writes.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when the system has no thread to give.
+    pub fn spawn_noting(
+        sink: impl Into<Sink>,
+        options: Options,
+        recent: Option<Arc<Recent>>,
+        notify: impl FnMut(Notice) + Send + 'static,
+    ) -> Result<Self, SpawnError> {
         let losses = Arc::new(LossCounters::default());
         let reopen = Arc::new(AtomicBool::new(false));
         let (queue, consumer) =
@@ -153,6 +168,7 @@ impl EventThread {
             notify: Box::new(notify),
             totals: Totals::default(),
             lost_in_outage: None,
+            recent,
         };
         let thread = std::thread::Builder::new()
             .name("events".to_owned())
@@ -205,6 +221,8 @@ struct Writer {
     totals: Totals,
     /// Events lost since writing began to fail; `None` while it works.
     lost_in_outage: Option<u64>,
+    /// Where alerts are noted.
+    recent: Option<Arc<Recent>>,
 }
 
 impl Writer {
@@ -214,7 +232,13 @@ impl Writer {
             match consumer.full.recv_deadline(flush_at) {
                 Ok(batch) => {
                     for event in &batch {
+                        let begin = self.lines.len();
                         event.encode(&mut self.lines);
+                        if let (Some(recent), Event::Detail(detail)) = (&self.recent, event)
+                            && detail.event_type == "alert"
+                        {
+                            recent.note(detail.tenant, self.lines.get(begin..).unwrap_or_default());
+                        }
                         if self.lines.len() >= BUFFER_BYTES {
                             self.deliver();
                         }

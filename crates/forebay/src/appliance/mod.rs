@@ -24,6 +24,13 @@ pub(crate) fn status(at: &Remote) -> Result<(), Failure> {
     ask(at, "/status", show::status)
 }
 
+/// `forebay alerts`.
+pub(crate) fn alerts(tenant: Option<&str>, limit: u16, at: &Remote) -> Result<(), Failure> {
+    let mut query = vec![("limit", limit.to_string())];
+    query.extend(tenant.map(|tenant| ("tenant", tenant.to_owned())));
+    ask(at, &client::with_query("/alerts", &query), show::alerts)
+}
+
 /// `forebay tenant`.
 pub(crate) fn tenant(command: &Tenant) -> Result<(), Failure> {
     match command {

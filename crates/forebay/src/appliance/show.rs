@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use api::{
-    Change, Generations, Layer, RuleSet, Status, SteeringRule, SteeringRules, SteeringVerdict, Tenant,
-    TenantStatus, Tenants, Vlans,
+    Alerts, Change, Generations, Layer, RuleSet, Status, SteeringRule, SteeringRules, SteeringVerdict,
+    Tenant, TenantStatus, Tenants, Vlans,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::ui::{bytes, count, moment, table};
 
@@ -269,6 +270,39 @@ pub(super) fn status(status: &Status) -> String {
         text += &table(&["port", "packets", "bytes", "missed", "no buffer"], &[1, 2, 3, 4], rows);
     }
     text
+}
+
+pub(super) fn alerts(alerts: &Alerts) -> String {
+    if alerts.alerts.is_empty() {
+        return "no alerts since the daemon started\n".to_owned();
+    }
+    let rows = alerts.alerts.iter().map(|event| {
+        let end = |address: &str, port: &str| match &event[port] {
+            Value::Number(port) => format!("{}:{port}", text_of(&event[address])),
+            _ => text_of(&event[address]),
+        };
+        let alert = &event["alert"];
+        let time = text_of(&event["timestamp"]);
+        vec![
+            time.get(..19).unwrap_or(&time).replace('T', " "),
+            text_of(&event["tenant"]),
+            text_of(&alert["layer"]),
+            text_of(&alert["severity"]),
+            text_of(&alert["signature_id"]),
+            text_of(&alert["signature"]),
+            format!("{} → {}", end("src_ip", "src_port"), end("dest_ip", "dest_port")),
+        ]
+    });
+    table(&["when (UTC)", "tenant", "layer", "severity", "sid", "signature", "packet"], &[3, 4], rows)
+}
+
+/// A value as a person reads it. What a rule's author wrote must not steer the terminal.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        other => other.to_string(),
+    }
 }
 
 fn tenant_row(tenant: &TenantStatus) -> Vec<String> {

@@ -76,6 +76,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         at: Remote,
     },
+    /// Show the latest alerts, newest first.
+    ///
+    /// The daemon keeps the latest 200 of each tenant; all are in its event file.
+    Alerts {
+        /// Of this tenant only.
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        /// So many at most.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u16,
+        #[command(flatten)]
+        at: Remote,
+    },
     /// Add, remove, change and list tenants.
     #[command(subcommand)]
     Tenant(Tenant),

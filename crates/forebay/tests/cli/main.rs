@@ -64,6 +64,7 @@ fn completions_and_man_pages_name_every_command() {
     }
     assert_eq!(place.run(&["man", "pages/man1"]).status.code(), Some(0));
     let pages = [
+        "alerts",
         "completion",
         "config-check",
         "config-diff",

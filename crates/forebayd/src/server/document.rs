@@ -41,6 +41,7 @@ use super::routes;
         routes::rollback,
         routes::diff,
         routes::status,
+        routes::alerts,
         routes::openapi,
     )
 )]

@@ -20,7 +20,7 @@ use control::manager::Manager;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::unistd::{Group, chown};
-use sink::LossCounters;
+use sink::{LossCounters, Recent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -83,11 +83,16 @@ pub(crate) enum ServerError {
 pub(crate) struct App {
     manager: Arc<Manager<EngineRunner>>,
     losses: Arc<LossCounters>,
+    recent: Arc<Recent>,
 }
 
 impl App {
-    pub(crate) fn new(manager: Arc<Manager<EngineRunner>>, losses: Arc<LossCounters>) -> Self {
-        Self { manager, losses }
+    pub(crate) fn new(
+        manager: Arc<Manager<EngineRunner>>,
+        losses: Arc<LossCounters>,
+        recent: Arc<Recent>,
+    ) -> Self {
+        Self { manager, losses, recent }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Paths, and what each does. The `OpenAPI` document is made of the same functions.
 
 use api::{
-    Change, Config, ConfigText, Diff, Generations, LoadRules, NewTenant, Refusal, RefusalKind, RuleSet,
-    Status, SteeringRule, SteeringRules, SteeringTest, SteeringVerdict, Tenant, TenantChange, Tenants,
-    VlanAssignment, Vlans,
+    Alerts, Change, Config, ConfigText, Diff, Generations, LoadRules, NewTenant, Refusal, RefusalKind,
+    RuleSet, Status, SteeringRule, SteeringRules, SteeringTest, SteeringVerdict, Tenant, TenantChange,
+    Tenants, VlanAssignment, Vlans,
 };
 use axum::extract::State;
 use axum::routing::{delete, get, post, put};
@@ -21,6 +21,7 @@ use crate::runner::EngineRunner;
 pub(super) fn router(app: App) -> Router {
     let paths = Router::new()
         .route("/status", get(status))
+        .route("/alerts", get(alerts))
         .route("/tenants", get(tenants).post(add_tenant))
         .route("/tenants/{tenant}", get(tenant).patch(set_tenant).delete(remove_tenant))
         .route("/tenants/{tenant}/rules", get(rules).put(load_rules).delete(unload_rules))
@@ -586,6 +587,45 @@ pub(super) async fn diff(
 pub(super) async fn status(State(app): State<App>, Asker(who): Asker) -> Answer<Status> {
     let own = app.clone();
     ask(app, move |_| Ok(super::status::status(&own, &who))).await
+}
+
+/// Which alerts.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Of this tenant; of all that the asker may see if absent.
+    tenant: Option<String>,
+    /// So many at most; 100 if absent.
+    limit: Option<u16>,
+}
+
+/// Alerts that were raised lately.
+#[utoipa::path(
+    get,
+    path = "/alerts",
+    params(Which),
+    responses(
+        (status = 200, body = Alerts),
+        (status = "4XX", body = Refusal),
+        (status = "5XX", body = Refusal),
+    ),
+)]
+pub(super) async fn alerts(
+    State(app): State<App>,
+    Asker(who): Asker,
+    Parameters(which): Parameters<Which>,
+) -> Answer<Alerts> {
+    let own = app.clone();
+    ask(app, move |manager| {
+        if let Some(tenant) = &which.tenant {
+            // Who may not see it is told that it is not there.
+            manager.tenant(&who, tenant)?;
+        }
+        let most = usize::from(which.limit.unwrap_or(100));
+        Ok(super::status::alerts(&own, &who, which.tenant.as_deref(), most))
+    })
+    .await
 }
 
 /// This document.

@@ -1,6 +1,6 @@
 //! The daemon's counters as the API tells of them.
 
-use api::{PortStatus, Reason, Status, TenantStatus, WorkerStatus};
+use api::{Alerts, PortStatus, Reason, Status, TenantStatus, WorkerStatus};
 use control::access::Who;
 use dataplane::TenantSnapshot;
 
@@ -48,6 +48,14 @@ pub(super) fn status(app: &App, who: &Who) -> Status {
         ports: if all { ports(app) } else { Vec::new() },
         tenants,
     }
+}
+
+/// The latest alerts that the asker may see, of one tenant or of all.
+pub(super) fn alerts(app: &App, who: &Who, tenant: Option<&str>, most: usize) -> Alerts {
+    let wanted = |name: &str| who.may_see(name) && tenant.is_none_or(|tenant| tenant == name);
+    let lines = app.recent.latest(wanted, most);
+    // Each is one that was written, so it can be read.
+    Alerts { alerts: lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect() }
 }
 
 fn may_see(who: &Who, tenant: &TenantSnapshot) -> bool {

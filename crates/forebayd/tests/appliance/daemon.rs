@@ -24,7 +24,7 @@ fn port(device: &str) -> String {
 
 /// Writes a small appliance's configuration, with these tables.
 pub(super) fn configure(folder: &Path, tables: &str) {
-    const SMALL: &str = "[dataplane]\ntenants_max = 256\nhugepages = \"off\"\nmemory_mib = 512\ninbox_packets = 256\n\
+    const SMALL: &str = "[dataplane]\ntenants_max = 256\nhugepages = \"off\"\nmemory_mib = 512\ninbox_packets = 4096\n\
         [events]\nfile = \"eve.json\"\n[api]\nsocket = \"run/forebay.sock\"\n[inspection]\ncache = \"cache\"\n";
     std::fs::write(folder.join("forebay.toml"), SMALL.to_owned() + tables).unwrap();
 }

@@ -165,6 +165,13 @@ fn a_day_of_an_appliance() {
         (rows(&daemon.status(), false)["t3"].alerts > before).then_some(())
     });
 
+    // She sees the alerts of her tenant and of no other, also when she asks for another's.
+    let own = daemon.run_as(ann, &["alerts", "--limit", "200", "--json"]);
+    let own: Value = serde_json::from_slice(&own.stdout).unwrap();
+    assert!(own["alerts"].as_array().unwrap().iter().all(|alert| alert["tenant"] == "t3"));
+    assert_eq!(own["alerts"][0]["alert"]["layer"], "policy");
+    refused(&mut daemon, Some(ann), &["alerts", "--tenant", "t4"], "there is no tenant `t4`");
+
     daemon.file("broken.rules", "alert tcp any any -> any any (msg:\"x\"; contnet:\"a\"; sid:7;)\n");
     refused(
         &mut daemon,
