@@ -1,6 +1,7 @@
 //! Answers as text for people.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
 
 use anstyle::{AnsiColor, Style};
 use api::{
@@ -277,9 +278,14 @@ pub(super) fn alerts(alerts: &Alerts) -> String {
         return "no alerts since the daemon started\n".to_owned();
     }
     let rows = alerts.alerts.iter().map(|event| {
-        let end = |address: &str, port: &str| match &event[port] {
-            Value::Number(port) => format!("{}:{port}", text_of(&event[address])),
-            _ => text_of(&event[address]),
+        let end = |address: &str, port: &str| {
+            let address = text_of(&event[address]);
+            match (address.parse::<IpAddr>(), event[port].as_u64().and_then(|port| u16::try_from(port).ok()))
+            {
+                (Ok(address), Some(port)) => SocketAddr::new(address, port).to_string(),
+                (Ok(address), None) => address.to_string(),
+                (Err(_), _) => address,
+            }
         };
         let alert = &event["alert"];
         let time = text_of(&event["timestamp"]);
