@@ -106,7 +106,7 @@ impl Who {
         if self.may_see(tenant) {
             return Ok(());
         }
-        Err(Refusal::new(RefusalKind::NotFound, format!("there is no tenant `{tenant}`")))
+        Err(no_tenant(tenant))
     }
 
     /// Refuses who may not change this tenant's rules and steering.
@@ -126,6 +126,12 @@ impl Who {
         let message = format!("{why}; you are known as {} with the role {}", self.name, self.role);
         Refusal::new(RefusalKind::Forbidden, message)
     }
+}
+
+/// There is no such tenant, or the asker may not know of it: told in the same words.
+pub(crate) fn no_tenant(name: &str) -> Refusal {
+    let message = format!("there is no tenant `{name}`; `forebay tenant list` shows them");
+    Refusal::new(RefusalKind::NotFound, message)
 }
 
 #[cfg(test)]

@@ -247,7 +247,11 @@ impl Overlay {
 /// The steering rules, in the order in which they decide, with the configuration's indices.
 pub fn steering(config: &Config) -> Vec<classify::Rule> {
     let rule = |(priority, rule): (u32, &config::Rule)| classify::Rule {
-        name: rule.name.to_string(),
+        // As several tenants may call theirs the same.
+        name: match rule.tenant.and_then(|tenant| config.tenants.get(tenant)) {
+            Some(tenant) => format!("{} of {}", rule.name, tenant.name),
+            None => rule.name.to_string(),
+        },
         priority,
         tenant: rule.tenant.map(tenant_id),
         vlan: rule.vlan.clone(),

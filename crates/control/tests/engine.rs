@@ -77,7 +77,7 @@ fn steering_rules_keep_their_order_and_conditions() {
     let config = everything();
     let rules = steering(&config);
     let order: Vec<(&str, u32)> = rules.iter().map(|rule| (rule.name.as_str(), rule.priority)).collect();
-    assert_eq!(order, [("canary", 0), ("backup", 1), ("gre", 2), ("late", 3)]);
+    assert_eq!(order, [("canary", 0), ("backup of bank-east", 1), ("gre", 2), ("late", 3)]);
     let backup = &rules[1];
     assert_eq!((backup.tenant, backup.protocol), (Some(TenantId(0)), Some(6)));
     assert_eq!((&backup.vlan, &backup.destination_ports), (&Some(110..=112), &Some(873..=873)));

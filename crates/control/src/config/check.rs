@@ -1,7 +1,7 @@
 //! What no single field can know: names that must exist or be unique, VLANs that may have one owner, conditions that
 //! exclude each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use classify::RULES_MAX;
@@ -33,7 +33,13 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
     };
     index(&document.port, "port", |port| &port.name, problems);
     let steering: Vec<&schema::Steer> = document.policy.steer.iter().chain(&document.steer).collect();
-    index(&steering, "steering rule", |rule| &rule.name, problems);
+    let mut of_tenants: BTreeMap<Option<&Name>, Vec<&schema::Steer>> = BTreeMap::new();
+    for rule in &steering {
+        of_tenants.entry(rule.tenant.as_ref().map(Spanned::get_ref)).or_default().push(rule);
+    }
+    for rules in of_tenants.values() {
+        index(rules, "steering rule", |rule| &rule.name, problems);
+    }
     index(&document.operator, "operator", |operator| &operator.name, problems);
 
     let mut pipelines: Vec<Pipeline> =

@@ -52,7 +52,12 @@ pub enum Edit {
         rule: SteeringRule,
     },
     /// A steering rule goes.
-    RemoveSteering(String),
+    RemoveSteering {
+        /// Its name.
+        name: String,
+        /// The tenant that it is for, if it is for one.
+        tenant: Option<String>,
+    },
     /// Rule files in the place of those that are there.
     SetRules {
         /// The tenant; `None`: the policy's.
@@ -103,7 +108,9 @@ impl Edit {
             Self::AssignVlans { tenant, vlans } => vlan::assign(&mut document, tenant, *vlans)?,
             Self::ReleaseVlans(vlans) => vlan::release(&mut document, *vlans)?,
             Self::AddSteering { policy, rule } => steering::add(&mut document, *policy, rule)?,
-            Self::RemoveSteering(name) => steering::remove(&mut document, name)?,
+            Self::RemoveSteering { name, tenant } => {
+                steering::remove(&mut document, name, tenant.as_deref())?
+            }
             Self::SetRules { tenant, files } => {
                 tenant::set_rules(&mut document, tenant.as_deref(), files.as_deref())?
             }
@@ -126,7 +133,11 @@ fn not_found(kind: &str, name: &str, known: &[String]) -> Refusal {
 
 /// A value that cannot be what it should.
 fn bad(field: &str, value: &str, error: &crate::config::ValueError) -> Refusal {
-    Refusal::new(RefusalKind::BadRequest, format!("{field} is `{value}`; give {error}"))
+    /// Characters of a value that tell what it was.
+    const SHOWN_MAX: usize = 80;
+    let shown: String = value.chars().take(SHOWN_MAX).collect();
+    let rest = if shown.len() < value.len() { "…" } else { "" };
+    Refusal::new(RefusalKind::BadRequest, format!("{field} is `{shown}{rest}`; give {error}"))
 }
 
 /// As many names as a person reads.

@@ -1,9 +1,10 @@
-//! Steering rules come and go.
+//! Steering rules come and go. A rule is known by its name and the tenant that it is for: what tenants call theirs is nobody
+//! else's business.
 
 use api::{Refusal, RefusalKind, SteeringRule};
-use toml_edit::{DocumentMut, Table, Value};
+use toml_edit::{ArrayOfTables, DocumentMut, Table, Value};
 
-use super::tables::{list, names, place_of, push, set};
+use super::tables::{list, name_of, push, set, text_of};
 use super::{bad, not_found};
 use crate::config::{Direction, Name, PortRange, Prefix, Protocol, ValueError, VerdictText, VlanRange};
 
@@ -13,7 +14,9 @@ const LISTS: [&[&str]; 2] = [&["policy", "steer"], &["steer"]];
 pub(super) fn add(document: &mut DocumentMut, policy: bool, rule: &SteeringRule) -> Result<String, Refusal> {
     let table = table(rule)?;
     for path in LISTS {
-        if list(document, path).is_some_and(|list| place_of(list, &rule.name).is_some()) {
+        if list(document, path)
+            .is_some_and(|list| place_of(list, &rule.name, rule.tenant.as_deref()).is_some())
+        {
             let message = format!(
                 "there is a steering rule `{0}` already; choose another name, or remove it first: forebay steer \
                  remove {0}",
@@ -30,18 +33,25 @@ pub(super) fn add(document: &mut DocumentMut, policy: bool, rule: &SteeringRule)
     Ok(format!("steering rule {} added{}", rule.name, if policy { " to the policy" } else { "" }))
 }
 
-pub(super) fn remove(document: &mut DocumentMut, name: &str) -> Result<String, Refusal> {
-    let mut known = Vec::new();
+pub(super) fn remove(
+    document: &mut DocumentMut,
+    name: &str,
+    tenant: Option<&str>,
+) -> Result<String, Refusal> {
     for path in LISTS {
         let Some(list) = list(document, path) else { continue };
-        if let Some(place) = place_of(list, name) {
+        if let Some(place) = place_of(list, name, tenant) {
             list.remove(place);
             forget_empty(document);
             return Ok(format!("steering rule {name} removed"));
         }
-        known.extend(names(list));
     }
-    Err(not_found("steering rule", name, &known))
+    Err(not_found("steering rule", name, &[]))
+}
+
+/// Where the rule of this name for this tenant, or for all, is in its list.
+fn place_of(list: &ArrayOfTables, name: &str, tenant: Option<&str>) -> Option<usize> {
+    list.iter().position(|rule| name_of(rule) == name && text_of(rule, "tenant") == tenant)
 }
 
 /// A list that was made to look into it, or has lost its last table, is not written.

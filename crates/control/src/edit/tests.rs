@@ -179,10 +179,14 @@ fn steering_rules_come_and_go_in_both_layers() {
         assert_eq!(added.destination_ports, Some(53..=53));
         let twice = refused(&text, &Edit::AddSteering { policy: !policy, rule: rule.clone() });
         assert_eq!(twice.kind, RefusalKind::Conflict);
-        let (text, _) = applied(&text, &Edit::RemoveSteering("dns".to_owned()));
+        let (text, _) =
+            applied(&text, &Edit::RemoveSteering { name: "dns".to_owned(), tenant: rule.tenant.clone() });
         assert_eq!(config::parse(&text).unwrap(), config::parse(FILE).unwrap());
     }
-    assert_eq!(refused(FILE, &Edit::RemoveSteering("dns".to_owned())).kind, RefusalKind::NotFound);
+    assert_eq!(
+        refused(FILE, &Edit::RemoveSteering { name: "dns".to_owned(), tenant: None }).kind,
+        RefusalKind::NotFound
+    );
     let wrong = [
         SteeringRule { verdict: "explode".to_owned(), ..rule.clone() },
         SteeringRule { source: Some("10.0.0.1/8".to_owned()), ..rule.clone() },

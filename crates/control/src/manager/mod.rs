@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use api::{Change, Refusal, RefusalKind};
 
-use crate::config::{Checked, Problem};
+use crate::config::Checked;
 use crate::edit::Edit;
 use crate::inspection::Inspections;
 use crate::numbering::Numbering;
@@ -220,9 +220,16 @@ impl<R: Runner> Manager<R> {
         let mut changing = self.changing();
         let state = self.state();
         changing.check_not_edited(&state)?;
-        let (edit, accept) = edit(&state, &changing.store)?;
+        let edited = edit(&state, &changing.store);
         drop(state);
-        self.make(&mut changing, &Request { who, edit: &edit, accept, dry_run, begun })
+        let done = edited.and_then(|(edit, accept)| {
+            self.make(&mut changing, &Request { who, edit: &edit, accept, dry_run, begun })
+        });
+        if dry_run || done.is_err() {
+            // Files that were sent and come to nothing do not stay.
+            changing.store.forget_files(&self.state().text);
+        }
+        done
     }
 
     /// Takes the configuration file as it is now, and rule files that have changed.
@@ -263,7 +270,7 @@ impl<R: Runner> Manager<R> {
             what: edited.what,
             dry_run,
             diff: prepare::diff(&state.text, &next.text, 0),
-            warnings: next.checked.warnings.iter().map(Problem::plain).collect(),
+            warnings: prepare::warnings(&state, &next, whole),
             refused_rules: prepare::refused_since(&state, &next),
             at_next_start: prepare::at_next_start(&self.started, &next.checked.document),
             effect_ms: None,

@@ -1,5 +1,6 @@
 //! Step 1 of a change: from a text to everything that can be made of it without the dataplane.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,6 +76,14 @@ pub(super) fn diff(before: &str, after: &str, around: usize) -> String {
         return String::new();
     }
     TextDiff::from_lines(before, after).unified_diff().context_radius(around).to_string()
+}
+
+/// What the one who makes a change should hear: all warnings if the text came as a whole, else those that it brings, which
+/// are not about anybody else's tenant.
+pub(super) fn warnings(before: &State, after: &State, whole: bool) -> Vec<String> {
+    let known: HashSet<String> = before.checked.warnings.iter().map(Problem::plain).collect();
+    let all = after.checked.warnings.iter().map(Problem::plain);
+    all.filter(|warning| whole || !known.contains(warning)).collect()
 }
 
 /// Rules that are refused now and were not before.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use api::{Change, LoadRules, NewTenant, Refusal, RefusalKind, SteeringRule, TenantChange, VlanAssignment};
 
 use super::{Accept, Manager, Runner, State};
-use crate::access::Who;
-use crate::config::{FILE_BYTES_MAX, VlanRange};
+use crate::access::{Who, no_tenant};
+use crate::config::{self, FILE_BYTES_MAX, VlanRange};
 use crate::edit::Edit;
 use crate::store::rule_file_name;
 
@@ -110,35 +110,68 @@ impl<R: Runner> Manager<R> {
             Some(tenant) => who.change(tenant)?,
             None => who.be_headquarters("steer the flows of every tenant")?,
         }
-        self.apply(&who.name, &Edit::AddSteering { policy, rule }, dry_run)
+        self.change(&who.name, dry_run, |state, _| {
+            if let (Some(own), Some(vlan)) = (who.tenant(), &rule.vlan) {
+                has_vlans(state, own, vlan)?;
+            }
+            Ok((Edit::AddSteering { policy, rule: rule.clone() }, Accept::All))
+        })
     }
 
-    /// Removes a steering rule.
+    /// Removes a steering rule: the one for this tenant, or the only one of that name that the asker may see.
     ///
     /// # Errors
     ///
     /// [`Refusal`].
-    pub fn remove_steering(&self, who: &Who, name: &str, dry_run: bool) -> Result<Change, Refusal> {
+    pub fn remove_steering(
+        &self,
+        who: &Who,
+        name: &str,
+        tenant: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Change, Refusal> {
         self.change(&who.name, dry_run, |state, _| {
             let config = &state.checked.config;
-            if let Some(rule) = config.rules.iter().find(|rule| rule.name.as_str() == name) {
+            let owner = |rule: &config::Rule| {
                 let owner = rule.tenant.and_then(|tenant| config.tenants.get(tenant));
-                if rule.policy {
-                    who.be_headquarters("change the policy")?;
-                }
-                match owner {
-                    Some(owner) if who.may_see(owner.name.as_str()) => who.change(owner.name.as_str())?,
-                    Some(_) => {
-                        let message = format!("there is no steering rule `{name}`");
-                        return Err(Refusal::new(RefusalKind::NotFound, message));
-                    }
-                    None => who.be_headquarters("change the steering of every tenant")?,
-                }
-            } else if !who.may_see_all() {
-                let message = format!("there is no steering rule `{name}`");
-                return Err(Refusal::new(RefusalKind::NotFound, message));
+                owner.map(|owner| owner.name.to_string())
+            };
+            let of_name = config.rules.iter().filter(|rule| rule.name.as_str() == name);
+            let seen = of_name.map(|rule| (rule.policy, owner(rule))).filter(|(_, owner)| {
+                owner.as_deref().is_none_or(|owner| who.may_see(owner))
+                    && (tenant.is_none() || owner.as_deref() == tenant)
+            });
+            let mut seen: Vec<(bool, Option<String>)> = seen.collect();
+            if let Some(own) =
+                seen.iter().position(|(_, owner)| owner.is_some() && owner.as_deref() == who.tenant())
+            {
+                seen = vec![seen.swap_remove(own)];
             }
-            Ok((Edit::RemoveSteering(name.to_owned()), Accept::All))
+            let (policy, owner) = match seen.as_slice() {
+                [] => {
+                    let message =
+                        format!("there is no steering rule `{name}`; `forebay steer list` shows them");
+                    return Err(Refusal::new(RefusalKind::NotFound, message));
+                }
+                [one] => one.clone(),
+                several => {
+                    let owners: Vec<&str> =
+                        several.iter().map(|(_, owner)| owner.as_deref().unwrap_or("all tenants")).collect();
+                    let message = format!(
+                        "there are steering rules `{name}` for {}; say which: --tenant NAME",
+                        owners.join(", ")
+                    );
+                    return Err(Refusal::new(RefusalKind::Conflict, message));
+                }
+            };
+            if policy {
+                who.be_headquarters("change the policy")?;
+            }
+            match &owner {
+                Some(owner) => who.change(owner)?,
+                None => who.be_headquarters("change the steering of every tenant")?,
+            }
+            Ok((Edit::RemoveSteering { name: name.to_owned(), tenant: owner }, Accept::All))
         })
     }
 
@@ -161,6 +194,16 @@ impl<R: Runner> Manager<R> {
         self.change(&who.name, dry_run, |state, store| {
             let mut sent: Vec<PathBuf> = Vec::new();
             for file in &load.files {
+                if file.name.is_empty()
+                    || file.name.contains(['/', '\\'])
+                    || file.name.contains(char::is_control)
+                {
+                    let message = format!(
+                        "the file name `{}` cannot be used; give one without folders",
+                        file.name.escape_debug()
+                    );
+                    return Err(Refusal::new(RefusalKind::BadRequest, message));
+                }
                 let path = kept(store.keep_file(&file.name, file.text.as_bytes()))?;
                 let name = rule_file_name(&path);
                 if sent.iter().any(|known| rule_file_name(known) == name) {
@@ -268,7 +311,23 @@ fn rule_files(state: &State, tenant: Option<&str>) -> Result<Vec<PathBuf>, Refus
     let Some(name) = tenant else { return Ok(config.policy.rules.files.clone()) };
     let tenant = config.tenants.iter().find(|tenant| tenant.name.as_str() == name);
     let files = tenant.map(|tenant| tenant.inspection.rules.files.clone());
-    files.ok_or_else(|| Refusal::new(RefusalKind::NotFound, format!("there is no tenant `{name}`")))
+    files.ok_or_else(|| no_tenant(name))
+}
+
+/// Refuses VLANs that are not the tenant's, in words that do not tell whether they are another's.
+fn has_vlans(state: &State, tenant: &str, vlans: &str) -> Result<(), Refusal> {
+    let range = vlan_range(vlans)?;
+    let tenants = &state.checked.config.tenants;
+    let of = |is_own: bool| tenants.iter().filter(move |other| (other.name.as_str() == tenant) == is_own);
+    let has = |of: &config::Tenant, vlan: u16| of.vlans.iter().any(|range| range.iter().contains(&vlan));
+    let is_own = |vlan: u16| {
+        of(true).any(|own| has(own, vlan) || own.any_vlan && !of(false).any(|other| has(other, vlan)))
+    };
+    if range.iter().all(is_own) {
+        return Ok(());
+    }
+    let message = format!("VLAN {vlans} is not {tenant}'s; `forebay vlan list` shows which are");
+    Err(Refusal::new(RefusalKind::Conflict, message))
 }
 
 fn vlan_range(text: &str) -> Result<VlanRange, Refusal> {

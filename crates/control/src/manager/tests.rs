@@ -277,10 +277,19 @@ fn everybody_sees_and_changes_what_their_role_lets_them() {
     manager.add_steering(&chief(), false, steer("wests", Some("west")), false).unwrap();
     assert_eq!(manager.steering(&east).policy.len(), 1);
     assert_eq!(manager.steering(&east).rules.len(), 1);
-    assert_eq!(manager.remove_steering(&east, "hq", false).unwrap_err().kind, RefusalKind::Forbidden);
-    assert_eq!(manager.remove_steering(&east, "wests", false).unwrap_err().kind, RefusalKind::NotFound);
-    assert_eq!(manager.remove_steering(&east, "nothing", false).unwrap_err().kind, RefusalKind::NotFound);
-    manager.remove_steering(&east, "own", false).unwrap();
+    assert_eq!(manager.remove_steering(&east, "hq", None, false).unwrap_err().kind, RefusalKind::Forbidden);
+    assert_eq!(manager.remove_steering(&east, "wests", None, false).unwrap_err().kind, RefusalKind::NotFound);
+    assert_eq!(
+        manager.remove_steering(&east, "nothing", None, false).unwrap_err().kind,
+        RefusalKind::NotFound
+    );
+    // What one tenant calls its rules is not taken for another.
+    manager.add_steering(&east, false, steer("wests", None), false).unwrap();
+    let several = manager.remove_steering(&chief(), "wests", None, false).unwrap_err();
+    assert!(several.to_string().contains("for west, east; say which: --tenant NAME"), "{several}");
+    manager.remove_steering(&east, "wests", None, false).unwrap();
+    manager.remove_steering(&chief(), "wests", Some("west"), false).unwrap();
+    manager.remove_steering(&east, "own", None, false).unwrap();
 
     let load = rules("a.rules", &rule(1));
     manager.load_rules(&east, Some("east"), &load, false).unwrap();

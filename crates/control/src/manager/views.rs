@@ -12,7 +12,7 @@ use classify::{LinearClassifier, Query};
 use wire::{Addr, NTuple, TenantId};
 
 use super::{Manager, Runner, State, prepare};
-use crate::access::Who;
+use crate::access::{Who, no_tenant};
 use crate::config::{self, Config, Direction, Protocol, Tenancy, Verdict};
 use crate::edit::vlan::ranges;
 use crate::engine;
@@ -220,10 +220,7 @@ impl State {
     fn find_tenant(&self, who: &Who, name: &str) -> Result<(usize, &config::Tenant), Refusal> {
         who.see(name)?;
         let mut tenants = self.checked.config.tenants.iter().enumerate();
-        tenants.find(|(_, tenant)| tenant.name.as_str() == name).ok_or_else(|| {
-            let message = format!("there is no tenant `{name}`; `forebay tenant list` shows them");
-            Refusal::new(RefusalKind::NotFound, message)
-        })
+        tenants.find(|(_, tenant)| tenant.name.as_str() == name).ok_or_else(|| no_tenant(name))
     }
 
     fn loaded(&self, tenant: usize) -> Option<&Arc<Loaded>> {

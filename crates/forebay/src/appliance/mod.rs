@@ -95,7 +95,10 @@ pub(crate) fn steer(command: &Steer) -> Result<(), Failure> {
         Steer::Add { name, verdict, conditions, to } => {
             change(to, Method::Post, "/steering", Some(&steering_rule(name, verdict, conditions)))
         }
-        Steer::Remove { name, to } => remove(to, &["steering", name]),
+        Steer::Remove { name, tenant, to } => {
+            let query = tenant.iter().map(|tenant| ("tenant", tenant.clone())).collect();
+            send(to, Method::Delete, &client::path(&["steering", name]), query, None::<&()>)
+        }
         Steer::List { at } => ask(at, "/steering", |rules: &SteeringRules| show::steering(rules)),
         Steer::Test { source, destination, tenant, vlan, at } => {
             // The protocol stands behind the destination's port; a prefix has no place here.

@@ -191,6 +191,9 @@ pub(crate) enum Steer {
     Remove {
         /// Its name.
         name: String,
+        /// The tenant that it is for, where several have a rule of that name.
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
         #[command(flatten)]
         to: Changed,
     },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::{Refusal, RefusalKind};
 use axum::Json;
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -63,6 +64,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if kind.is_none_or(|kind| !kind.starts_with("application/json")) {
             return Err(bad("the body is not JSON; send it with content-type: application/json"));
         }
+        let too_large = || {
+            let message = format!("the body is larger than {BODY_BYTES_MAX} bytes; send less at a time");
+            No(Refusal::new(RefusalKind::TooLarge, message))
+        };
+        if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+            return Err(too_large());
+        }
         let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
         let Ok(body) = tokio::time::timeout(BODY_MAX, body).await else {
             let message = format!("the body did not come within {} s", BODY_MAX.as_secs());
@@ -70,8 +78,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         };
         let body = body.map_err(|error| {
             if error.downcast_ref::<LengthLimitError>().is_some() {
-                let message = format!("the body is larger than {BODY_BYTES_MAX} bytes; send less at a time");
-                return No(Refusal::new(RefusalKind::TooLarge, message));
+                return too_large();
             }
             bad("the body was cut short")
         })?;

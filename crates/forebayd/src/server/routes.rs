@@ -334,11 +334,22 @@ pub(super) async fn add_steering(
     ask(app, move |manager| manager.add_steering(&who, false, rule, options.dry_run)).await
 }
 
+/// Parameters of removing a steering rule.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemoveSteering {
+    /// Say what it would do, and do not do it.
+    dry_run: bool,
+    /// The tenant that it is for, where several rules have the name.
+    tenant: Option<String>,
+}
+
 /// Removes a steering rule.
 #[utoipa::path(
     delete,
     path = "/steering/{rule}",
-    params(("rule" = String, Path, description = "Name of the rule"), Options),
+    params(("rule" = String, Path, description = "Name of the rule"), RemoveSteering),
     responses(
         (status = 200, body = Change),
         (status = "4XX", body = Refusal),
@@ -349,9 +360,10 @@ pub(super) async fn remove_steering(
     State(app): State<App>,
     Asker(who): Asker,
     Place(rule): Place<String>,
-    Parameters(options): Parameters<Options>,
+    Parameters(options): Parameters<RemoveSteering>,
 ) -> Answer<Change> {
-    ask(app, move |manager| manager.remove_steering(&who, &rule, options.dry_run)).await
+    ask(app, move |manager| manager.remove_steering(&who, &rule, options.tenant.as_deref(), options.dry_run))
+        .await
 }
 
 /// Says which steering rule decides about a flow, and why.
