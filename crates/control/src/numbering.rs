@@ -163,7 +163,7 @@ mod tests {
             [Some((0, 0)), Some((3, 4)), Some((2, 2)), Some((1, 3))]
         );
         // More than there was room for at the start.
-        let five = "abcde".chars().map(|name| format!("[[tenant]]\nname = \"{name}\"\n")).collect::<String>();
+        let five = ["a", "b", "c", "d", "e"].map(|name| format!("[[tenant]]\nname = \"{name}\"\n")).concat();
         assert_eq!(third.next(&read(&five), &[]), Err(Full::Tenants(4)));
     }
 

@@ -83,14 +83,16 @@ fn tenants_come_and_go_under_traffic_and_every_packet_is_somebodys() {
     let file = FileSink::open(&eve, OpenMode::Replace).unwrap();
     let events =
         EventThread::spawn(file, Options::new(Overflow::Wait), |notice| panic!("{notice:?}")).unwrap();
-    let (a, b, c) = (Some(("a", 0)), Some(("b", 1)), Some(("c", 2)));
-    let (d, e) = (Some(("d", 3)), Some(("e", 4)));
-    let first = |eal: &Eal| Ok(of_rows(eal, 1, &[a, b, c], FULL));
+    let names = ["a", "b", "c", "d", "e"];
+    let tenants =
+        |rows: [Option<usize>; 3]| rows.map(|place| place.map(|place| (names[place], place as u64)));
+    let first = |eal: &Eal| Ok(of_rows(eal, 1, &tenants([Some(0), Some(1), Some(2)]), FULL));
     let mut engine = Engine::start(&config(2, 3), first, || events.producer()).unwrap();
     let mut sent = 0;
     // b goes, d gets its row, e takes it over from d at once, and at last the row is vacant again.
-    let steps = [[a, b, c], [a, None, c], [a, d, c], [a, e, c], [a, None, c]];
-    for (step, rows) in (1..).zip(steps) {
+    let steps = [Some(1), None, Some(3), Some(4), None];
+    for (step, second) in (1..).zip(steps) {
+        let rows = tenants([Some(0), second, Some(2)]);
         engine
             .replay(&Capture { path: &capture, frames: count, offset_us: u64::from(step) * 20_000_000 })
             .unwrap();

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::device::Device;
 use super::inspection::check_variables;
-use super::operators::{checked_api, checked_operator};
+use super::operators::{check_told_apart, checked_api, checked_operator};
 use super::problem::Problems;
 use super::schema::{self, Document};
 use super::suggest::closest;
@@ -41,6 +41,7 @@ pub(crate) fn check(document: &Document, problems: &mut Problems<'_>) -> Config 
         index(rules, "steering rule", |rule| &rule.name, problems);
     }
     index(&document.operator, "operator", |operator| &operator.name, problems);
+    check_told_apart(&document.operator, problems);
 
     let mut pipelines: Vec<Pipeline> =
         document.pipeline.iter().map(|pipeline| checked_pipeline(pipeline, problems)).collect();

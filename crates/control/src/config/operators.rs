@@ -1,5 +1,7 @@
 //! Checks of `[api]` and `[[operator]]`.
 
+use toml::Spanned;
+
 use super::check::Names;
 use super::problem::Problems;
 use super::value::Role;
@@ -17,6 +19,49 @@ pub(super) fn checked_api(api: &schema::Api, problems: &mut Problems<'_>) -> sch
         );
     }
     api.clone()
+}
+
+/// Somebody is one operator only: what tells them is no other operator's.
+pub(super) fn check_told_apart(operators: &[schema::Operator], problems: &mut Problems<'_>) {
+    let mut users = Seen::default();
+    let mut tokens = Seen::default();
+    let mut certificates = Seen::default();
+    for operator in operators {
+        let name = operator.name.get_ref().as_str();
+        users.see(name, operator.user.as_ref(), "user", problems);
+        tokens.see(name, operator.token_sha256.as_ref(), "token_sha256", problems);
+        certificates.see(name, operator.certificate.as_ref(), "certificate", problems);
+    }
+}
+
+/// By what operators are told, and whose each is.
+struct Seen<'a, T>(Vec<(&'a T, &'a str)>);
+
+impl<T> Default for Seen<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'a, T: PartialEq> Seen<'a, T> {
+    fn see(
+        &mut self,
+        operator: &'a str,
+        told_by: Option<&'a Spanned<T>>,
+        field: &str,
+        problems: &mut Problems<'_>,
+    ) {
+        let Some(told_by) = told_by else { return };
+        if let Some((_, other)) = self.0.iter().find(|(known, _)| *known == told_by.get_ref()) {
+            problems.add(
+                &told_by.span(),
+                format!("operators `{other}` and `{operator}` have the same `{field}`, so nothing tells which of them asks"),
+                "give each one of their own",
+            );
+        } else {
+            self.0.push((told_by.get_ref(), operator));
+        }
+    }
 }
 
 pub(super) fn checked_operator(

@@ -57,12 +57,11 @@ pub(super) fn send(
     path: &str,
     body: Option<&[u8]>,
 ) -> Answer {
-    let mut request = format!("{method} /v1{path} HTTP/1.1\r\nhost: forebay\r\nconnection: close\r\n");
-    if let Some(token) = token {
-        request += &format!("authorization: Bearer {token}\r\n");
-    }
-    if let Some(body) = body {
-        request += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
-    }
-    answer(&exchange(socket, &[request.as_bytes(), b"\r\n", body.unwrap_or_default()].concat()))
+    let token = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+    let length = body.map_or_else(String::new, |body| {
+        format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
+    });
+    let head =
+        format!("{method} /v1{path} HTTP/1.1\r\nhost: forebay\r\nconnection: close\r\n{token}{length}\r\n");
+    answer(&exchange(socket, &[head.as_bytes(), body.unwrap_or_default()].concat()))
 }
