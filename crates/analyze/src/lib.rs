@@ -27,6 +27,7 @@ mod krb5;
 mod limits;
 mod mime;
 mod modbus;
+mod mqtt;
 mod nfs;
 mod ntp;
 mod parser;
@@ -89,6 +90,7 @@ const NEVER_RAISED: &[&str] = &[
     "smb.negotiate_max_read_size_too_large",
     "smb.negotiate_max_write_size_too_large",
     "smtp.failed_protocol_change",
+    "mqtt.missing_msg_id",
     "smtp.mime_parse_failed",
 ];
 
@@ -110,6 +112,7 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
         krb5::EVENTS,
         ike::EVENTS,
         nfs::events::EVENTS,
+        mqtt::EVENTS,
         bittorrent_dht::EVENTS,
         ntp::EVENTS,
         modbus::EVENTS,
@@ -138,6 +141,7 @@ pub fn knows_number(field: &str) -> bool {
         ike::NUMBERS,
         krb5::NUMBERS,
         nfs::NUMBERS,
+        mqtt::NUMBERS,
         snmp::NUMBERS,
     ]
     .into_iter()

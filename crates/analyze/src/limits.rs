@@ -24,6 +24,8 @@ pub struct Limits {
     pub tls_message_bytes_max: usize,
     /// QUIC crypto data of one flow that is kept until its hello is whole, in bytes.
     pub quic_crypto_bytes_max: usize,
+    /// Longest MQTT message that is kept until it is whole, without its header, in bytes; longer ones are passed over.
+    pub mqtt_message_bytes_max: usize,
     /// Longest message of other protocols over TCP that is kept until it is whole, in bytes.
     pub message_bytes_max: usize,
     /// Those of HTTP/1 and HTTP/2.
@@ -41,6 +43,7 @@ impl Default for Limits {
             dns_message_bytes_max: 65_535,
             tls_message_bytes_max: 65_536,
             quic_crypto_bytes_max: 65_535,
+            mqtt_message_bytes_max: 1_048_576,
             message_bytes_max: 65_536,
             http: HttpLimits::default(),
             files: WindowLimits::default(),

@@ -91,6 +91,7 @@ parsers! {
     Ike => crate::ike::Ike,
     Krb5 => crate::krb5::Krb5,
     Modbus => crate::modbus::Modbus,
+    Mqtt => crate::mqtt::Mqtt,
     Nfs => crate::nfs::Nfs,
     Ntp => crate::ntp::Ntp,
     Pgsql => crate::pgsql::Pgsql,

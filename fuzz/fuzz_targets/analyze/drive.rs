@@ -6,12 +6,20 @@
 use analyze::{Config, Protocols, Session, Transport};
 use app::{Buffer, Direction};
 
-const NUMBERS: &[&str] =
-    &["dns.opcode", "dns.rrtype", "tls.version", "ssl_state", "dhcp.leasetime", "nfs_procedure"];
+const NUMBERS: &[&str] = &[
+    "dns.opcode",
+    "dns.rrtype",
+    "tls.version",
+    "ssl_state",
+    "dhcp.leasetime",
+    "nfs_procedure",
+    "mqtt.type",
+    "mqtt.reason_code",
+];
 
-const PORTS: [u16; 23] = [
+const PORTS: [u16; 24] = [
     80, 443, 53, 25, 21, 22, 445, 139, 69, 67, 123, 88, 161, 500, 3389, 40_001, 2049, 5432, 502, 20_000,
-    44_818, 5060, 5900,
+    44_818, 5060, 5900, 1883,
 ];
 
 /// Any protocol: the first byte chooses the transport and the server's port, the rest is for [`drive`].

@@ -94,6 +94,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Dnp3, crate::dnp3::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
+    (Protocol::Mqtt, crate::mqtt::probe),
 ];
 
 /// Probes of datagram protocols, in the order in which they are asked.

@@ -79,31 +79,40 @@ pub(super) fn krb5_encryption(
     builder.application(AppCondition::AnyOf { field: keyword.name, values })
 }
 
-/// Flags of MQTT packets: keyword, flag, field.
-const MQTT_FLAGS: [(&str, &str, &str); 7] = [
-    ("mqtt.flags", "dup", "mqtt.flags.dup"),
-    ("mqtt.flags", "retain", "mqtt.flags.retain"),
-    ("mqtt.connect.flags", "username", "mqtt.connect.flags.username"),
-    ("mqtt.connect.flags", "password", "mqtt.connect.flags.password"),
-    ("mqtt.connect.flags", "will", "mqtt.connect.flags.will"),
-    ("mqtt.connect.flags", "will_retain", "mqtt.connect.flags.will_retain"),
-    ("mqtt.connect.flags", "clean_session", "mqtt.connect.flags.clean_session"),
+/// Flags of MQTT packets: keyword, flag, its bit. The number is all of them.
+const MQTT_FLAGS: [(&str, &str, u64); 7] = [
+    ("mqtt.flags", "dup", 0x08),
+    ("mqtt.flags", "retain", 0x01),
+    ("mqtt.connect.flags", "username", 0x80),
+    ("mqtt.connect.flags", "password", 0x40),
+    ("mqtt.connect.flags", "will", 0x04),
+    ("mqtt.connect.flags", "will_retain", 0x20),
+    ("mqtt.connect.flags", "clean_session", 0x02),
 ];
 
+/// The flags that are asked for must stand in one packet: any number that has them will do.
 pub(super) fn mqtt_flags(builder: &mut Builder<'_>, keyword: &Keyword, value: Span<'_>, _: bool) -> Outcome {
     builder.require(AppProtocol::Only(Protocol::Mqtt))?;
+    let rows = || MQTT_FLAGS.iter().filter(|row| row.0 == keyword.name);
+    let (mut set, mut clear) = (0, 0);
     for part in value.split(',') {
         let (name, negated) = part.strip_prefix("!").map_or((part, false), |rest| (rest.trim(), true));
-        let field =
-            MQTT_FLAGS.iter().find(|row| row.0 == keyword.name && row.1 == name.text).map(|row| row.2);
-        let field = field.ok_or_else(|| {
+        let flag = rows().find(|row| row.1 == name.text).map(|row| row.2);
+        let flag = flag.ok_or_else(|| {
             part.invalid(
                 "dup or retain; in mqtt.connect.flags username, password, will, will_retain or clean_session",
             )
         })?;
-        builder.application(AppCondition::Is { field, negated })?;
+        if negated {
+            clear |= flag;
+        } else {
+            set |= flag;
+        }
     }
-    Ok(())
+    let all = rows().fold(0, |all, row| all | row.2);
+    let fits = |number: &u64| number & !all == 0 && number & set == set && number & clear == 0;
+    let values = (0..=all).filter(fits).map(|number| (number, false)).collect();
+    builder.application(AppCondition::AnyOf { field: keyword.name, values })
 }
 
 pub(super) fn mqtt_session(
@@ -112,13 +121,13 @@ pub(super) fn mqtt_session(
     value: Span<'_>,
     _: bool,
 ) -> Outcome {
-    let negated = match value.text {
-        "yes" | "true" => false,
-        "no" | "false" => true,
+    let present = match value.text {
+        "yes" | "true" => 1,
+        "no" | "false" => 0,
         _ => return Err(value.invalid("yes or no")),
     };
     builder.require(AppProtocol::Only(Protocol::Mqtt))?;
-    builder.application(AppCondition::Is { field: keyword.name, negated })
+    builder.application(AppCondition::Number { field: keyword.name, value: Comparison::Equal(present) })
 }
 
 /// Settings of HTTP/2 (RFC 9113 6.5.2), and the field.

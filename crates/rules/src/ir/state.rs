@@ -29,7 +29,7 @@ pub enum AppCondition {
         /// Values, any of which will do; each may be negated (`true`).
         values: Vec<(u64, bool)>,
     },
-    /// A property that is there or not: `tls_cert_expired`, `mqtt.flags.dup` …
+    /// A property that is there or not: `tls_cert_expired` …
     Is {
         /// The keyword.
         field: &'static str,

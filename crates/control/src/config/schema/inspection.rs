@@ -313,6 +313,8 @@ overridable! {
         rfb: PortList = ports([(5900, 5909)]),
         /// SIP over UDP.
         sip: PortList = ports([one(5060), one(5061)]),
+        /// MQTT.
+        mqtt: PortList = ports([one(1883)]),
         /// Telnet.
         telnet: PortList = ports([one(23)]),
         /// SMTP.
