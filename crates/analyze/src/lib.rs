@@ -18,6 +18,7 @@ mod detect;
 mod dhcp;
 mod dnp3;
 mod dns;
+mod enip;
 mod files;
 mod ftp;
 mod http1;
@@ -51,7 +52,9 @@ pub use files::{Digests, FileFacts, FileState, Hashes, WindowLimits};
 pub use http1::HttpLimits;
 pub use limits::{Config, Limits, Protocols};
 pub use session::{Session, Status, Transport};
-pub use transaction::{DceCall, DceInterface, Events, ModbusCall, ModbusValues, Transaction, View};
+pub use transaction::{
+    CipService, DceCall, DceInterface, Events, ModbusCall, ModbusValues, Transaction, View,
+};
 
 use app::{Direction, Protocol};
 
@@ -134,6 +137,7 @@ pub fn knows_protocol(protocol: Protocol) -> bool {
 pub fn knows_number(field: &str) -> bool {
     [
         dnp3::NUMBERS,
+        enip::NUMBERS,
         dns::NUMBERS,
         tls::NUMBERS,
         dhcp::NUMBERS,

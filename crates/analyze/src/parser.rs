@@ -75,6 +75,7 @@ macro_rules! parsers {
 parsers! {
     BittorrentDht => crate::bittorrent_dht::BittorrentDht,
     Dnp3 => crate::dnp3::Dnp3,
+    Enip => crate::enip::Enip,
     Dns => crate::dns::Dns,
     Tls => crate::tls::Tls,
     Quic => crate::quic::Quic,

@@ -92,6 +92,17 @@ pub struct ModbusCall<'a> {
     pub values: ModbusValues<'a>,
 }
 
+/// A service of the Common Industrial Protocol that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CipService {
+    /// Which.
+    pub service: u8,
+    /// Classes that its path names.
+    pub classes: Vec<u16>,
+    /// Attributes that its path or its data names.
+    pub attributes: Vec<u16>,
+}
+
 /// What a Modbus request writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ModbusValues<'a> {
@@ -178,6 +189,11 @@ pub trait Transaction {
     /// The Modbus message that it is about, if it is one.
     fn modbus(&self) -> Option<ModbusCall<'_>> {
         None
+    }
+
+    /// The services of the Common Industrial Protocol that it asks for.
+    fn services(&self) -> &[CipService] {
+        &[]
     }
 
     /// The client's address as proxies have noted it in the request's field `header` (`X-Forwarded-For`): the last one

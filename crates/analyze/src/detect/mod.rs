@@ -92,6 +92,7 @@ const TCP: &[(Protocol, Ask)] = &[
     (Protocol::Pgsql, crate::pgsql::probe),
     (Protocol::Modbus, crate::modbus::probe),
     (Protocol::Dnp3, crate::dnp3::probe),
+    (Protocol::Enip, crate::enip::probe),
     (Protocol::Telnet, only::telnet),
     (Protocol::Imap, only::imap),
     (Protocol::Mqtt, crate::mqtt::probe),
@@ -110,6 +111,7 @@ const UDP: &[(Protocol, Ask)] = &[
     (Protocol::Ntp, crate::ntp::probe),
     (Protocol::Sip, crate::sip::probe),
     (Protocol::BittorrentDht, crate::bittorrent_dht::probe),
+    (Protocol::Enip, crate::enip::probe),
 ];
 
 /// Whether flows of this protocol are found at all. Data connections of FTP are announced and not probed for.

@@ -1,6 +1,6 @@
 //! The keywords of DNP3: `dnp3_func`, `dnp3_ind`, `dnp3_obj`.
 
-use app::{Direction, Protocol};
+use app::Protocol;
 
 use crate::ir::{AppCondition, AppProtocol, Comparison};
 use crate::number::{decimal, hexadecimal_or_decimal};
@@ -106,7 +106,6 @@ pub(super) fn indications(builder: &mut Builder<'_>, _: &Keyword, value: Span<'_
         }
     };
     require(builder)?;
-    builder.only(Direction::ToClient)?;
     // Any of them will do.
     let bits = (0..16).map(|bit| 1_u16 << bit).filter(|bit| set & bit != 0);
     let values = bits.map(|bit| (u64::from(bit), false)).collect();

@@ -10,7 +10,7 @@ use crate::syntax::Span;
 
 use super::builder::Builder;
 use super::{
-    application, buffer, bytes, content, dnp3, inert, lists, meta, modbus, packet, pattern, state, tls,
+    application, buffer, bytes, content, dnp3, enip, inert, lists, meta, modbus, packet, pattern, state, tls,
 };
 
 /// Whether a keyword takes a value.
@@ -76,9 +76,7 @@ const MODIFIERS: [(&str, Buffer); 13] = [
 ];
 
 /// Keywords that Suricata 7 has and this version does not, and why.
-const UNSUPPORTED: [(&str, &str); 6] = [
-    ("cip_service", ": ENIP is not analysed"),
-    ("enip_command", ": ENIP is not analysed"),
+const UNSUPPORTED: [(&str, &str); 4] = [
     ("filestore", ": files are not stored"),
     ("frame", ": protocol frames cannot be looked into"),
     ("lua", ": scripts are not run"),
@@ -296,6 +294,8 @@ static TABLE: &[Row] = &[
     ("http2.size_update", &[], R, U, false, application::number),
     ("http2.settings", &[], R, U, false, lists::http2_settings),
     ("modbus", &[], R, U, false, modbus::modbus),
+    ("enip_command", &[], R, U, false, enip::command),
+    ("cip_service", &[], R, U, false, enip::service),
     ("dnp3_func", &["dnp3.func"], R, U, false, dnp3::function),
     ("dnp3_ind", &["dnp3.ind"], R, U, false, dnp3::indications),
     ("dnp3_obj", &["dnp3.obj"], R, U, false, dnp3::object),

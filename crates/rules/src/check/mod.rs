@@ -11,6 +11,7 @@ mod builder;
 mod bytes;
 mod content;
 mod dnp3;
+mod enip;
 mod finish;
 mod inert;
 mod keyword;

@@ -32,3 +32,14 @@ pub enum ModbusWhat {
         value: Option<Comparison<u16>>,
     },
 }
+
+/// `cip_service`: a service of the Common Industrial Protocol that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cip {
+    /// Which.
+    pub service: u8,
+    /// Of which class.
+    pub class: Option<u16>,
+    /// With this attribute, or (`true`) with one that is not this.
+    pub attribute: Option<(u16, bool)>,
+}

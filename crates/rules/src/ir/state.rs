@@ -1,7 +1,7 @@
 //! What a rule asks of the application layer beyond buffers, what it remembers, and how often it may speak.
 
 use super::header::{AddressSet, Comparison};
-use super::{Action, AppProtocol, CaptureScope, Modbus};
+use super::{Action, AppProtocol, CaptureScope, Cip, Modbus};
 
 /// A condition on the application layer beyond buffers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +49,8 @@ pub enum AppCondition {
     DceOperation(Vec<(u16, u16)>),
     /// `modbus`.
     Modbus(Modbus),
+    /// `cip_service`.
+    Cip(Cip),
     /// `fileext`: the file's name ends with a dot and this.
     FileExtension {
         /// Extension.

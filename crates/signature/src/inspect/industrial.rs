@@ -1,7 +1,7 @@
 //! Conditions on messages of industrial control.
 
-use analyze::ModbusCall;
-use rules::ir::{Comparison, Modbus, ModbusWhat};
+use analyze::{CipService, ModbusCall};
+use rules::ir::{Cip, Comparison, Modbus, ModbusWhat};
 
 /// Whether one of the addresses from `first` to `last` is as a rule wants it.
 fn any(comparison: Comparison<u16>, (first, last): (u32, u32)) -> bool {
@@ -43,9 +43,36 @@ pub(super) fn modbus(wanted: &Modbus, call: &ModbusCall<'_>) -> bool {
     }
 }
 
+/// Whether a service is one that `cip_service` wants.
+pub(super) fn cip(wanted: Cip, asked: &CipService) -> bool {
+    wanted.service == asked.service
+        && wanted.class.is_none_or(|class| asked.classes.contains(&class))
+        && wanted.attribute.is_none_or(|(attribute, negated)| {
+            asked.attributes.iter().any(|&other| (other == attribute) != negated)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_told_apart_by_class_and_attribute() {
+        let asked = CipService { service: 14, classes: vec![5], attributes: vec![7, 8] };
+        let none = CipService { attributes: Vec::new(), ..asked.clone() };
+        for (service, class, attribute, holds, holds_without) in [
+            (14, None, None, true, true),
+            (16, None, None, false, false),
+            (14, Some(5), None, true, true),
+            (14, Some(6), None, false, false),
+            (14, Some(5), Some((7, false)), true, false),
+            (14, Some(5), Some((9, false)), false, false),
+            (14, Some(5), Some((7, true)), true, false),
+        ] {
+            let wanted = Cip { service, class, attribute };
+            assert_eq!((cip(wanted, &asked), cip(wanted, &none)), (holds, holds_without), "{wanted:?}");
+        }
+    }
 
     #[test]
     fn addresses_are_compared_as_a_range() {

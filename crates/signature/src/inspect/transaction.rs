@@ -305,6 +305,9 @@ fn holds_in(
         AppCondition::Modbus(wanted) => {
             transaction.modbus().is_some_and(|call| super::industrial::modbus(wanted, &call))
         }
+        AppCondition::Cip(wanted) => {
+            transaction.services().iter().any(|asked| super::industrial::cip(*wanted, asked))
+        }
         AppCondition::DceOperation(ranges) => transaction
             .dce()
             .and_then(|call| call.operation)
