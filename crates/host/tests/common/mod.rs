@@ -46,6 +46,11 @@ impl Fixture {
         std::fs::write(self.place(path), format!("{}\n", text.trim())).unwrap();
     }
 
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn bytes(&self, path: &str, bytes: &[u8]) {
+        std::fs::write(self.place(path), bytes).unwrap();
+    }
+
     pub(crate) fn with_functions(mut self, interface: &str, functions: &[VfLink]) -> Self {
         self.links.entry(interface.to_owned()).or_default().functions = functions.to_vec();
         self
