@@ -2,7 +2,8 @@
 //!
 //! In: arguments (`cli`), captures, configurations. Out: files that were asked for, an answer on standard output, and on
 //! standard error one line for each thing that is wrong, with what to do about it. Rooms: `replay`, `capture_info`, `rules`
-//! (files), `appliance` (what a running daemon is asked), `ui`.
+//! (files), `appliance` (what a running daemon is asked), `host` (this machine),
+//! `ui`.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ mod capture_info;
 mod cli;
 mod config_check;
 mod failure;
+mod host;
 mod man;
 mod replay;
 mod rules;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
             rules::profile(&rules, &captures, config.as_deref(), json)
         }
         Command::Rules(command) => appliance::rules(&command),
+        Command::Host(command) => host::run(&command),
         Command::Token { json } => token::run(json),
         Command::Completion { shell } => completion(shell),
         Command::Man { dir } => man::run(&dir),

@@ -1,12 +1,14 @@
 //! The command line as people write it. Scripts rely on it: names, defaults and exit codes are a contract.
 
 mod appliance;
+mod host;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use appliance::{Changed, Conditions, Files, Policy, Remote, Steer, Tenant, Vlan};
+pub(crate) use host::{Host, HostOptions};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -107,6 +109,9 @@ pub(crate) enum Command {
     /// Look at rule files, and load them into a running appliance.
     #[command(subcommand)]
     Rules(Rules),
+    /// Plan and check the machine underneath: SR-IOV functions, huge pages, cores.
+    #[command(subcommand)]
+    Host(Host),
     /// Make a token for an operator. Headquarters puts its digest into the configuration; nobody keeps the token but its
     /// owner.
     Token {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod host;
 mod keyword_list;
 mod keywords;
 mod place;
@@ -74,6 +75,9 @@ fn completions_and_man_pages_name_every_command() {
         "config-rollback",
         "config-show",
         "config",
+        "host-check",
+        "host-plan",
+        "host",
         "policy-load",
         "policy-show",
         "policy-steer",
